@@ -1,0 +1,368 @@
+"""A network bound to its generated module: values, weights and workspaces as the kernels want them.
+
+`CompiledNetwork` is where flat state vectors, named variables and kernel workspaces meet. The flat
+state vector of a trial holds the states in the order of ``network.state_names``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from neurodyn._arrays import aligned
+from neurodyn.compile import module
+from neurodyn.units import to_si
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from neurodyn.network import Network
+    from neurodyn.weights import Weights
+
+
+class Adjoint(NamedTuple):
+    """What `CompiledNetwork.adjoint` returns: the pull-back of one cotangent.
+
+    Attributes
+    ----------
+    state : ndarray, like the state
+        Transposed Jacobian times the cotangent.
+    parameters : dict of str to ndarray
+        Cotangent of each parameter, ``(trial,)`` for a scalar one and ``(trial, unit)`` for one a
+        unit (no trial axis where the state had none). Sum over trials for the gradient of a sum.
+    inputs : dict of str to ndarray, (trial, unit)
+        Cotangent of each input.
+    activity : dict of str to ndarray, (trial, unit)
+        Value of each coupling's source, by coupling label.
+    weights : dict of str to Weights
+        The weights by coupling label; see `weight_gradient`.
+    targets : dict of str to str
+        The input that each coupling ends at.
+    """
+
+    state: np.ndarray
+    parameters: dict[str, np.ndarray]
+    inputs: dict[str, np.ndarray]
+    activity: dict[str, np.ndarray]
+    weights: dict[str, Weights]
+    targets: dict[str, str]
+
+    def weight_gradient(self, label: str) -> dict[str, np.ndarray]:
+        """Gradient with respect to the arrays of a coupling's weights, summed over trials."""
+        return self.weights[label].gradient(
+            self.inputs[self.targets[label]], self.activity[label]
+        )
+
+
+class CompiledNetwork:
+    """The compiled functions of a network in one number type.
+
+    Parameters
+    ----------
+    network : Network
+    dtype : {"float64", "float32"}
+    driven : sequence of str
+        Inputs that get an external drive although couplings fill them too.
+    """
+
+    def __init__(self, network: Network, dtype: str = "float64", driven: Sequence[str] = ()):
+        if dtype not in ("float64", "float32"):
+            raise ValueError(f'`dtype` must be "float64" or "float32"; got {dtype!r}')
+        for name in driven:
+            if name not in network.input_names:
+                network.split(name)
+                raise ValueError(f"`{name}` is not an input; inputs: {network.input_names}")
+        self.network = network
+        self.dtype = np.dtype(dtype)
+        self.structure = network.structure(dtype, driven)
+        self.sizes = tuple(p.size for p in network.populations.values())
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The generated module; functions compile, or load from disk, when first called."""
+        return module.load(self.structure)
+
+    # -- arguments of the kernels --------------------------------------------------------------
+
+    @cached_property
+    def value_arrays(self) -> list[np.ndarray]:
+        """Parameter arrays in the order of ``ModuleWriter.value_arguments``."""
+        found = []
+        members = zip(self.structure.populations, self.network.populations.values(), strict=True)
+        for structure, population in members:
+            if structure.scalars:
+                values = [population.parameters[n] for n in structure.scalars]
+                found.append(np.array(values, dtype=self.dtype))
+            if structure.per_unit:
+                rows = np.stack([population.parameters[n] for n in structure.per_unit])
+                found.append(aligned(rows, self.dtype))
+        return found
+
+    @cached_property
+    def weight_arrays(self) -> list[np.ndarray]:
+        """Weight arrays in the order of ``ModuleWriter.weight_arguments``."""
+        return self._weight_arrays(transposed=False)
+
+    @cached_property
+    def transposed_weight_arrays(self) -> list[np.ndarray]:
+        return self._weight_arrays(transposed=True)
+
+    def _weight_arrays(self, transposed: bool) -> list[np.ndarray]:
+        found = []
+        for coupling in self.network.couplings:
+            for term in coupling.weights.terms:
+                found += (term.T if transposed else term).kernel_arrays(self.dtype)
+        return found
+
+    def workspaces(self, n_trials: int, scratch: int = 0) -> list[np.ndarray]:
+        """Zeroed workspaces ``(slot, trial, unit)``, with `scratch` slots a state at their end."""
+        return [
+            aligned(
+                np.zeros(
+                    (len(p.slots) + scratch * len(p.states), n_trials, size), dtype=self.dtype
+                ),
+                self.dtype,
+            )
+            for p, size in zip(self.structure.populations, self.sizes, strict=True)
+        ]
+
+    def drives(self, inputs: Mapping[str, object] | None) -> list[np.ndarray]:
+        """Constant drives, one row each, for the inputs that have none of the couplings' own."""
+        inputs = dict(inputs or {})
+        found = []
+        for name in self.driven_names:
+            value = np.asarray(to_si(inputs.pop(name, 0.0), name).value, dtype=self.dtype)
+            shape = (1,) * (3 - value.ndim) + value.shape
+            found.append(np.ascontiguousarray(value.reshape(shape)))
+        if inputs:
+            name = next(iter(inputs))
+            self.network.split(name)
+            raise ValueError(
+                f"`inputs`: `{name}` is not an input; inputs: {', '.join(self.network.input_names)}"
+            )
+        return found
+
+    @cached_property
+    def driven_names(self) -> tuple[str, ...]:
+        """Inputs with an external drive, in the order of the drive arguments."""
+        return tuple(f"{p.name}.{n}" for p in self.structure.populations for n in p.driven)
+
+    @cached_property
+    def uses_dt(self) -> bool:
+        return any(p.uses_dt for p in self.structure.populations)
+
+    # -- states --------------------------------------------------------------------------------
+
+    def slot(self, name: str) -> tuple[int, int]:
+        """Population index and workspace slot of a variable, input or noise variable."""
+        population, variable = self.network.split(name)
+        p = list(self.network.populations).index(population)
+        return p, self.structure.populations[p].slots[variable]
+
+    def put(self, workspaces, state: Mapping[str, np.ndarray]) -> None:
+        """Write named states ``(trial, unit)`` into workspaces."""
+        for name, values in state.items():
+            p, slot = self.slot(name)
+            workspaces[p][slot] = values
+
+    def put_flat(self, workspaces, x: np.ndarray, prefix: str = "") -> None:
+        """Write flat vectors ``(..., n_states)`` into the slots ``prefix + state``."""
+        start = 0
+        for p, structure in enumerate(self.structure.populations):
+            for state in structure.states:
+                stop = start + self.sizes[p]
+                workspaces[p][structure.slots[prefix + state]] = x[..., start:stop]
+                start = stop
+
+    def take_flat(self, workspaces, prefix: str = "") -> np.ndarray:
+        """Flat vectors ``(..., n_states)`` from the slots ``prefix + state``."""
+        parts = [
+            workspaces[p][structure.slots[prefix + state]]
+            for p, structure in enumerate(self.structure.populations)
+            for state in structure.states
+        ]
+        return np.concatenate(parts, axis=-1)
+
+    # -- the three functions -------------------------------------------------------------------
+
+    def field(self, x, *, inputs=None, t: float = 0.0, dt: float | None = None) -> np.ndarray:
+        """dx/dt of the network, noise left out.
+
+        Parameters
+        ----------
+        x : array_like, (n_states,) or (trial, n_states)
+            States in the order of ``network.state_names``.
+        inputs : dict of str to array_like, optional
+            Values of inputs, broadcast to (trial, unit); 0 where not given.
+        t : float
+            Time, s, for equations that contain ``t``.
+        dt : float, optional
+            Step, s, for equations that contain ``dt``.
+
+        Returns
+        -------
+        ndarray, like `x`
+            In units of the state per second.
+        """
+        x, workspaces = self._evaluated(x, inputs, t, dt)
+        return self.take_flat(workspaces, "d").reshape(x.shape)
+
+    def tangent(self, x, v, *, inputs=None, t: float = 0.0, dt: float | None = None) -> np.ndarray:
+        """Jacobian of `field` at `x` times vectors.
+
+        Parameters
+        ----------
+        x : array_like, (n_states,) or (trial, n_states)
+        v : array_like, (..., n_states)
+            For `x` without a trial axis one vector or ``(vector, n_states)``; with it
+            ``(trial, n_states)`` or ``(trial, vector, n_states)``.
+        inputs, t, dt
+            As for `field`.
+
+        Returns
+        -------
+        ndarray, like `v`
+        """
+        x = np.asarray(x, dtype=float)
+        v = np.asarray(v, dtype=float)
+        vectors = v.reshape((1, *v.shape) if x.ndim == 1 else v.shape)
+        vectors = vectors[:, None] if vectors.ndim == 2 else vectors
+        x, workspaces = self._evaluated(x, inputs, t, dt)
+        n_trials = workspaces[0].shape[1]
+        if vectors.ndim != 3 or vectors.shape[::2] != (n_trials, self.network.n_states):
+            raise ValueError(
+                f"`v` must be (..., n_states) = (..., {self.network.n_states}) for each of "
+                f"{n_trials} trials; got shape {v.shape} for `x` of shape {x.shape}"
+            )
+        local = self._linearised(workspaces, t, dt)
+        tangents = [
+            np.zeros((len(p.slots), n_trials, vectors.shape[1], size), dtype=self.dtype)
+            for p, size in zip(self.structure.populations, self.sizes, strict=True)
+        ]
+        self.put_flat(tangents, vectors)
+        self.module.tangent(
+            *local, *self.value_arrays, *self.weight_arrays, *tangents, *self._time(t, dt)
+        )
+        return self.take_flat(tangents, "d").reshape(v.shape)
+
+    def jacobian(self, x, *, inputs=None, t: float = 0.0, dt: float | None = None) -> np.ndarray:
+        """Jacobian of `field` at `x`, ``(..., n_states, n_states)``, entry ``[i, j] = df_i/dx_j``.
+
+        Parameters
+        ----------
+        x, inputs, t, dt
+            As for `field`.
+        """
+        x = np.asarray(x, dtype=float)
+        n = self.network.n_states
+        identity = np.broadcast_to(np.eye(n), (*x.shape[:-1], n, n))
+        columns = self.tangent(x, identity, inputs=inputs, t=t, dt=dt)
+        return np.swapaxes(columns, -1, -2)
+
+    def adjoint(self, x, cotangent, *, inputs=None, t: float = 0.0, dt=None) -> Adjoint:
+        """Pull a cotangent of dx/dt back onto states, parameters, inputs and weights.
+
+        Parameters
+        ----------
+        x, cotangent : array_like, (n_states,) or (trial, n_states)
+        inputs, t, dt
+            As for `field`.
+
+        Returns
+        -------
+        Adjoint
+        """
+        x, workspaces = self._evaluated(x, inputs, t, dt)
+        cotangent = np.asarray(cotangent, dtype=float)
+        if cotangent.shape != x.shape:
+            raise ValueError(
+                f"`cotangent` must have the shape of `x`, {x.shape}; got {cotangent.shape}"
+            )
+        local = self._linearised(workspaces, t, dt)
+        cotangents = [
+            np.zeros((len(p.slots), *w.shape[1:]), dtype=self.dtype)
+            for p, w in zip(self.structure.populations, workspaces, strict=True)
+        ]
+        self.put_flat(cotangents, np.atleast_2d(cotangent), "d")
+        time = self._time(t, dt)
+        self.module.adjoint(
+            *local, *self.value_arrays, *self.transposed_weight_arrays, *cotangents, *time
+        )
+        gradients = self._parameter_arrays(workspaces[0].shape[1])
+        flat = [g for pair in gradients for g in pair if g is not None]
+        self.module.parameter_gradient(
+            *workspaces, *self.value_arrays, *cotangents, *flat, *time
+        )
+        return self._adjoint(x, workspaces, cotangents, gradients)
+
+    def _adjoint(self, x, workspaces, cotangents, gradients) -> Adjoint:
+        def trimmed(values):
+            return values[0] if x.ndim == 1 else values
+
+        parameters = {}
+        for structure, (scalars, units) in zip(
+            self.structure.populations, gradients, strict=True
+        ):
+            for k, name in enumerate(structure.scalars):
+                parameters[f"{structure.name}.{name}"] = trimmed(scalars[k])
+            for k, name in enumerate(structure.per_unit):
+                parameters[f"{structure.name}.{name}"] = trimmed(units[k])
+
+        def read(arrays, name):
+            p, slot = self.slot(name)
+            return trimmed(arrays[p][slot])
+
+        couplings = dict(
+            zip(self.network.coupling_labels, self.network.couplings, strict=True)
+        )
+        return Adjoint(
+            self.take_flat(cotangents).reshape(x.shape),
+            parameters,
+            {name: read(cotangents, name) for name in self.network.input_names},
+            {label: read(workspaces, c.source) for label, c in couplings.items()},
+            {label: c.weights for label, c in couplings.items()},
+            {label: c.target for label, c in couplings.items()},
+        )
+
+    def _parameter_arrays(self, n_trials: int):
+        return [
+            (
+                np.zeros((len(p.scalars), n_trials), self.dtype) if p.scalars else None,
+                np.zeros((len(p.per_unit), n_trials, size), self.dtype) if p.per_unit else None,
+            )
+            for p, size in zip(self.structure.populations, self.sizes, strict=True)
+        ]
+
+    def _evaluated(self, x, inputs, t, dt):
+        """Workspaces after `field` at `x`."""
+        x = np.asarray(x, dtype=float)
+        n = self.network.n_states
+        if x.ndim not in (1, 2) or x.shape[-1] != n:
+            raise ValueError(
+                f"`x` must be (n_states,) or (trial, n_states) with n_states = {n}; "
+                f"got shape {x.shape}"
+            )
+        if self.uses_dt and dt is None:
+            raise ValueError("the equations contain `dt`: give `dt=` as the solver would")
+        rows = np.atleast_2d(x)
+        workspaces = self.workspaces(len(rows))
+        self.put_flat(workspaces, rows)
+        arguments = [*workspaces, *self.value_arrays, *self.weight_arrays, *self.drives(inputs)]
+        self.module.field(*arguments, 0, *self._time(t, dt))
+        return x, workspaces
+
+    def _linearised(self, workspaces, t, dt) -> list[np.ndarray]:
+        local = [
+            np.zeros((n, *w.shape[1:]), dtype=self.dtype)
+            for n, w in zip(self.module.LOCAL_SLOTS, workspaces, strict=True)
+        ]
+        self.module.linearise(*workspaces, *self.value_arrays, *local, *self._time(t, dt))
+        return local
+
+    def _time(self, t, dt) -> tuple[np.floating, np.floating]:
+        t = to_si(t, "t").value
+        dt = to_si(0.0 if dt is None else dt, "dt").value
+        return self.dtype.type(t), self.dtype.type(dt)

@@ -1,0 +1,64 @@
+"""The generated module of a structure, from the cache or newly written."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import ModuleType
+
+from neurodyn.compile import cache
+from neurodyn.compile.structure import Structure
+
+
+@lru_cache(maxsize=256)
+def _source(structure_key: str, structure_box: _Box) -> str:
+    stored = cache.load_text("source", structure_key)
+    if stored is None:
+        stored = write(structure_box.structure)
+        cache.store_text("source", structure_key, stored)
+    return stored
+
+
+class _Box:
+    """Carries a structure past the cache of `_source`, whose key is the structure's text."""
+
+    def __init__(self, structure: Structure):
+        self.structure = structure
+
+    def __hash__(self):
+        return 0
+
+    def __eq__(self, other):
+        return isinstance(other, _Box)
+
+
+def source(structure: Structure) -> str:
+    """Text of the module that serves `structure`."""
+    return _source(structure.key(), _Box(structure))
+
+
+def load(structure: Structure) -> ModuleType:
+    """The imported module that serves `structure`; its functions compile when first called."""
+    name = "_".join(structure.identifiers)[:40]
+    return cache.load_module(source(structure), name)
+
+
+def write(structure: Structure) -> str:
+    """Generate the module's text; SymPy and Brian2 are needed for this and for nothing later."""
+    from neurodyn.compile.source import ModuleWriter
+    from neurodyn.compile.steppers import STEPPERS
+
+    writer = ModuleWriter(structure)
+    functions = [
+        writer.evaluate(),
+        writer.field(),
+        writer.linearise(),
+        writer.tangent(),
+        writer.adjoint(),
+        writer.parameter_gradient(),
+    ]
+    for stepper in STEPPERS.values():
+        if stepper.noise or not structure.noise_streams:
+            functions.append(stepper(writer).function())
+    slots = ", ".join(map(str, writer.local_slots()))
+    functions.append(f"LOCAL_SLOTS = [{slots}]")
+    return writer.module(functions)

@@ -1,0 +1,547 @@
+"""Write the numba module of a network structure: one self-contained, readable file.
+
+The module has three derivative functions of the whole network, generated from the same stages,
+
+- ``field``: inputs, algebraic variables and dx/dt of every state;
+- ``linearise`` and ``tangent``: the local derivatives at a state, then J v for many v;
+- ``adjoint`` and ``parameter_gradient``: transposed J times lambda, then the pull-back onto every
+  parameter,
+
+and one ``run_...`` function a solver (see `neurodyn.compile.steppers`). Sizes, values and weights
+are arguments. A population ``E`` has a workspace ``_E[slot, trial, unit]``; what each slot holds is
+said in the module's own docstring.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from neurodyn.compile import library
+from neurodyn.compile.expressions import to_sympy
+from neurodyn.compile.printer import lines, local, symbol
+from neurodyn.compile.structure import WEIGHT_ARRAYS, PopulationStructure, Structure
+
+#: Scalars that every generated function is given.
+_TIME = ("t", "dt")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One local derivative: of an equation with respect to one of its per-unit variables.
+
+    ``slot`` is its row in the array of local derivatives, or None where `value` depends on scalar
+    parameters only and is written in place.
+    """
+
+    equation: str
+    variable: str
+    value: sympy.Expr
+    slot: int | None
+
+
+class ModuleWriter:
+    """Collects the text of one generated module.
+
+    Parameters
+    ----------
+    structure : Structure
+    """
+
+    def __init__(self, structure: Structure):
+        self.structure = structure
+        self.names = tuple(f"_{identifier}" for identifier in structure.identifiers)
+        self.functions: set[str] = set()
+        self.entries = tuple(self._local_derivatives(p) for p in structure.populations)
+
+    # -- arguments -----------------------------------------------------------------------------
+
+    def population_arguments(self, suffix: str = "") -> list[str]:
+        """Workspaces of all populations (or their arrays of local derivatives, and so on)."""
+        return [name + suffix for name in self.names]
+
+    def value_arguments(self) -> list[str]:
+        found = []
+        for name, population in zip(self.names, self.structure.populations, strict=True):
+            if population.scalars:
+                found.append(f"{name}_scalar")
+            if population.per_unit:
+                found.append(f"{name}_unit")
+        return found
+
+    def weight_arguments(self) -> list[str]:
+        return [
+            f"W{c}_{term}_{array}"
+            for c, coupling in enumerate(self.structure.couplings)
+            for term, kind in enumerate(coupling.kinds)
+            for array in WEIGHT_ARRAYS[kind]
+        ]
+
+    def drive_arguments(self) -> list[str]:
+        return [
+            f"{name}_{driven}_drive"
+            for name, population in zip(self.names, self.structure.populations, strict=True)
+            for driven in population.driven
+        ]
+
+    def network_arguments(self) -> list[str]:
+        return [
+            *self.population_arguments(),
+            *self.value_arguments(),
+            *self.weight_arguments(),
+            *self.drive_arguments(),
+        ]
+
+    # -- loops ---------------------------------------------------------------------------------
+
+    def loop(
+        self,
+        p: int,
+        assignments: Sequence[tuple[str, sympy.Expr]],
+        *,
+        views: dict[str, str] | None = None,
+        scalars: Iterable[str] = (),
+        over_vectors: bool = False,
+    ) -> str:
+        """Text of an elementwise loop over one population.
+
+        Parameters
+        ----------
+        p : int
+            Index of the population.
+        assignments : sequence of (str, sympy.Expr)
+            Targets are ``array[slot]`` texts with ``@`` where the element's indices go, or plain
+            names for values used by later assignments.
+        views : dict
+            Names that stand for ``array[slot, @]`` other than the population's own slots.
+        scalars : iterable of str
+            Further names that are the same for all elements.
+        over_vectors : bool
+            The arrays have an axis of tangent vectors between trial and unit.
+        """
+        population = self.structure.populations[p]
+        shared = [*population.scalars, *_TIME, *scalars]
+        text = lines(assignments, shared, self.structure.dtype, prefix="_")
+        self.functions |= text.functions
+        per_unit = [n for n in population.per_unit if n in text.reads]
+        views = views or {}
+        reads = [n for n in sorted(text.reads) if n in views or n in population.slots]
+        flat = not per_unit and not over_vectors
+        at = "e_" if flat else ("k_, v_, i_" if over_vectors else "k_, i_")
+        local_at = at.replace("v_, ", "")
+
+        array = self.names[p]
+        statements = [
+            f"{local(n)} = {array}_unit[{population.per_unit.index(n)}, i_]" for n in per_unit
+        ]
+        for name in reads:
+            source = views.get(name) or f"{array}[{population.slots[name]}, @]"
+            # Local derivatives (".._D") have no axis of vectors.
+            place = local_at if "_D[" in source else at
+            statements.append(f"{local(name)} = {source.replace('@', place)}")
+        statements += [line.replace("@", at) for line in text.body]
+        if flat:
+            statements = [s.replace(f"{array}[", f"{array}_flat[") for s in statements]
+            statements = [s.replace(f"{array}_D[", f"{array}_D_flat[") for s in statements]
+            statements = [s.replace(f"{array}_L[", f"{array}_L_flat[") for s in statements]
+
+        before = [
+            f"{local(n)} = {array}_scalar[{population.scalars.index(n)}]"
+            for n in population.scalars
+            if n in text.scalars
+        ]
+        before += text.hoisted
+        if flat:
+            head = [f"for e_ in range({array}_flat.shape[1]):"]
+        elif over_vectors:
+            head = [
+                f"for k_ in range({array}_T.shape[1]):",
+                f"    for v_ in range({array}_T.shape[2]):",
+                f"        for i_ in range({array}_T.shape[3]):",
+            ]
+        else:
+            head = [
+                f"for k_ in range({array}.shape[1]):",
+                f"    for i_ in range({array}.shape[2]):",
+            ]
+        indent = "    " * len(head)
+        return "\n".join([*before, *head, *(indent + s for s in statements)])
+
+    def flat_views(self, suffix: str = "") -> str:
+        """Lines that make two-dimensional views ``array_flat[slot, element]``."""
+        return "\n".join(
+            f"{a}_flat = {a}.reshape(({a}.shape[0], {a}.shape[1] * {a}.shape[2]))"
+            for a in self.population_arguments(suffix)
+        )
+
+    def function(self, name: str, arguments: Sequence[str], body: str, doc: str) -> str:
+        """Text of one compiled function."""
+        flags = "INNER" if name == "evaluate" else "KERNEL"
+        signature = textwrap.fill(
+            ", ".join(arguments), 92, initial_indent="    ", subsequent_indent="    "
+        )
+        return (
+            f"@njit(**{flags})\ndef {name}(\n{signature},\n):\n"
+            f'    """{doc}"""\n{textwrap.indent(body, "    ")}\n'
+        )
+
+    # -- field ---------------------------------------------------------------------------------
+
+    def drift(self, p: int, state: str) -> sympy.Expr:
+        return to_sympy(self.structure.populations[p].equations.variables[state].expression)
+
+    def evaluate(self) -> str:
+        """Inputs and algebraic variables, stage by stage."""
+        parts = [self.flat_views()]
+        for p, population in enumerate(self.structure.populations):
+            for name in population.inputs:
+                target = f"{self.names[p]}[{population.slots[name]}]"
+                if name in population.driven:
+                    drive = f"{self.names[p]}_{name}_drive"
+                    parts.append(f"copy_drive({drive}, row_, {target})  # {name}")
+                else:
+                    parts.append(f"clear({target})  # {name}")
+        for stage in self.structure.stages:
+            for c in stage.couplings:
+                parts.append(self._couple(c))
+            for p, names in stage.algebraic.items():
+                population = self.structure.populations[p]
+                assignments = [
+                    (
+                        f"{self.names[p]}[{population.slots[n]}, @]",
+                        to_sympy(population.equations.variables[n].expression),
+                    )
+                    for n in names
+                ]
+                parts.append(self.loop(p, _inlined(assignments, names)))
+        self.functions |= {"clear", "copy_drive"}
+        return self.function(
+            "evaluate",
+            [*self.network_arguments(), "row_", "t", "dt"],
+            "\n".join(parts),
+            "Fill inputs (from row `row_` of the drives) and algebraic variables.",
+        )
+
+    def _couple(self, c: int, suffix: str = "", transposed: bool = False) -> str:
+        """Calls that add coupling `c` onto its target, or its transpose onto its source."""
+        coupling = self.structure.couplings[c]
+        (p, name), (q, target) = coupling.source, coupling.target
+        if transposed:
+            (p, name), (q, target) = (q, target), (p, name)
+        populations = self.structure.populations
+        source = f"{self.names[p]}{suffix}[{populations[p].slots[name]}]"
+        out = f"{self.names[q]}{suffix}[{populations[q].slots[target]}]"
+        if suffix == "_T":
+            source, out = (
+                f"{a}.reshape(({a}.shape[0] * {a}.shape[1], {a}.shape[2]))" for a in (source, out)
+            )
+        calls = []
+        for term, kind in enumerate(coupling.kinds):
+            arrays = ", ".join(f"W{c}_{term}_{array}" for array in WEIGHT_ARRAYS[kind])
+            calls.append(f"add_{kind}({source}, {arrays}, {out})")
+            self.functions.add(f"add_{kind}")
+        label = self.structure.label(*coupling.source), self.structure.label(*coupling.target)
+        arrow = "transpose of " if transposed else ""
+        return "\n".join([f"# {arrow}{label[0]} -> {label[1]}", *calls])
+
+    def field(self) -> str:
+        parts = [
+            f"evaluate({', '.join(self.network_arguments())}, row_, t, dt)",
+            self.flat_views(),
+        ]
+        for p, population in enumerate(self.structure.populations):
+            assignments = [
+                (f"{self.names[p]}[{population.slots['d' + s]}, @]", self.drift(p, s))
+                for s in population.states
+            ]
+            if assignments:
+                parts.append(self.loop(p, assignments))
+        return self.function(
+            "field",
+            [*self.network_arguments(), "row_", "t", "dt"],
+            "\n".join(parts),
+            "Write dx/dt of every state (noise left out) into the derivative slots.",
+        )
+
+    # -- derivatives ---------------------------------------------------------------------------
+
+    def _local_derivatives(self, population: PopulationStructure) -> tuple[Entry, ...]:
+        shared = {symbol(n) for n in (*population.scalars, *_TIME)}
+        per_element = {*population.states, *population.algebraic, *population.inputs}
+        entries: list[Entry] = []
+        slot = 0
+        for variable in (*population.equations.algebraic, *population.equations.states):
+            expression = to_sympy(variable.expression)
+            equation = variable.name
+            if variable in population.equations.states:
+                equation = f"d{equation}"
+            for name in variable.uses:
+                if name not in per_element:
+                    continue
+                value = sympy.diff(expression, symbol(name))
+                if value == 0:
+                    continue
+                uniform = value.free_symbols <= shared
+                entries.append(Entry(equation, name, value, None if uniform else slot))
+                slot += not uniform
+        return tuple(entries)
+
+    def local_slots(self) -> tuple[int, ...]:
+        """Number of local-derivative slots of each population."""
+        return tuple(
+            sum(entry.slot is not None for entry in entries) for entries in self.entries
+        )
+
+    def linearise(self) -> str:
+        parts = [self.flat_views(), self.flat_views("_D")]
+        for p, entries in enumerate(self.entries):
+            assignments = [
+                (f"{self.names[p]}_D[{e.slot}, @]", e.value) for e in entries if e.slot is not None
+            ]
+            if assignments:
+                notes = [
+                    f"# [{e.slot}] d({e.equation})/d({e.variable})"
+                    for e in entries
+                    if e.slot is not None
+                ]
+                parts += [*notes, self.loop(p, assignments)]
+        return self.function(
+            "linearise",
+            [
+                *self.population_arguments(),
+                *self.value_arguments(),
+                *self.population_arguments("_D"),
+                "t",
+                "dt",
+            ],
+            "\n".join(parts),
+            "Write the local derivatives at the state that `field` was last called with.",
+        )
+
+    def _factor(self, entry: Entry) -> sympy.Expr:
+        """The entry as it stands in a sum: a value read from its slot, or a scalar expression."""
+        return entry.value if entry.slot is None else symbol(f"_d{entry.slot}")
+
+    def _entry_views(self, p: int) -> dict[str, str]:
+        return {
+            f"_d{e.slot}": f"{self.names[p]}_D[{e.slot}, @]"
+            for e in self.entries[p]
+            if e.slot is not None
+        }
+
+    def tangent(self) -> str:
+        parts = []
+        for p, population in enumerate(self.structure.populations):
+            for name in population.inputs:
+                array = f"{self.names[p]}_T[{population.slots[name]}]"
+                parts.append(f"{array}[:] = 0  # {name}")
+        for stage in self.structure.stages:
+            parts += [self._couple(c, "_T") for c in stage.couplings]
+            for p, names in stage.algebraic.items():
+                parts.append(self._tangent_loop(p, names))
+        for p, population in enumerate(self.structure.populations):
+            if population.states:
+                parts.append(self._tangent_loop(p, [f"d{s}" for s in population.states]))
+        return self.function(
+            "tangent",
+            [
+                *self.population_arguments("_D"),
+                *self.value_arguments(),
+                *self.weight_arguments(),
+                *self.population_arguments("_T"),
+                "t",
+                "dt",
+            ],
+            "\n".join(parts),
+            "J v: from v in the state slots of the tangent workspaces to their derivative slots.",
+        )
+
+    def _tangent_loop(self, p: int, equations: Sequence[str]) -> str:
+        population = self.structure.populations[p]
+        views = self._entry_views(p)
+        views |= {f"_v_{n}": f"{self.names[p]}_T[{s}, @]" for n, s in population.slots.items()}
+        assignments = []
+        for equation in equations:
+            terms = [
+                self._factor(e) * symbol(f"_v_{e.variable}")
+                for e in self.entries[p]
+                if e.equation == equation
+            ]
+            target = f"{self.names[p]}_T[{population.slots[equation]}, @]"
+            assignments.append((f"_v_{equation}", sympy.Add(*terms)))
+            assignments.append((target, symbol(f"_v_{equation}")))
+        return self.loop(p, assignments, views=views, over_vectors=True)
+
+    def adjoint(self) -> str:
+        parts = [self.flat_views("_D"), self.flat_views("_L"), _alias_flat(self.names)]
+        for p, population in enumerate(self.structure.populations):
+            for name in (*population.states, *population.algebraic, *population.inputs):
+                parts.append(f"clear({self.names[p]}_L[{population.slots[name]}])")
+        self.functions.add("clear")
+        for p, population in enumerate(self.structure.populations):
+            if population.states:
+                parts.append(self._adjoint_loop(p, [f"d{s}" for s in population.states]))
+        for stage in reversed(self.structure.stages):
+            for p, names in stage.algebraic.items():
+                for name in reversed(names):
+                    parts.append(self._adjoint_loop(p, [name]))
+            parts += [self._couple(c, "_L", transposed=True) for c in reversed(stage.couplings)]
+        return self.function(
+            "adjoint",
+            [
+                *self.population_arguments("_D"),
+                *self.value_arguments(),
+                *self.weight_arguments(),
+                *self.population_arguments("_L"),
+                "t",
+                "dt",
+            ],
+            "\n".join(p for p in parts if p),
+            "Transposed J times lambda: from lambda in the derivative slots to the state slots; the\n"
+            "    slots of inputs and algebraic variables then hold their cotangents. The weights are\n"
+            "    those of the transposed couplings.",
+        )
+
+    def _adjoint_loop(self, p: int, equations: Sequence[str]) -> str:
+        """Add the cotangents of `equations` onto the variables that they use."""
+        population = self.structure.populations[p]
+        views = self._entry_views(p)
+        views |= {f"_l_{n}": f"{self.names[p]}_L[{s}, @]" for n, s in population.slots.items()}
+        sums: dict[str, list[sympy.Expr]] = {}
+        for entry in self.entries[p]:
+            if entry.equation in equations:
+                product = self._factor(entry) * symbol(f"_l_{entry.equation}")
+                sums.setdefault(entry.variable, []).append(product)
+        assignments = [
+            (f"{self.names[p]}_L[{population.slots[n]}, @]", symbol(f"_l_{n}") + sympy.Add(*terms))
+            for n, terms in sums.items()
+        ]
+        return self.loop(p, assignments, views=views) if assignments else ""
+
+    def parameter_gradient(self) -> str:
+        """Cotangent of each parameter, per trial, from the cotangents that `adjoint` left."""
+        parts = [self.flat_views()]
+        arguments = [
+            *self.population_arguments(),
+            *self.value_arguments(),
+            *self.population_arguments("_L"),
+        ]
+        for p, population in enumerate(self.structure.populations):
+            name = self.names[p]
+            for kind, parameters in (("scalar", population.scalars), ("unit", population.per_unit)):
+                if not parameters:
+                    continue
+                arguments.append(f"{name}_{kind}_gradient")
+                for k, parameter in enumerate(parameters):
+                    parts.append(self._parameter_loop(p, parameter, kind, k))
+        return self.function(
+            "parameter_gradient",
+            [*arguments, "t", "dt"],
+            "\n".join(parts),
+            "Write the cotangent of every parameter, one row a trial.",
+        )
+
+    def _parameter_loop(self, p: int, parameter: str, kind: str, k: int) -> str:
+        population = self.structure.populations[p]
+        name = self.names[p]
+        terms = []
+        for variable in population.equations.variables.values():
+            derivative = sympy.diff(to_sympy(variable.expression), symbol(parameter))
+            is_state = variable.name in population.states
+            equation = f"d{variable.name}" if is_state else variable.name
+            terms.append(derivative * symbol(f"_l_{equation}"))
+        value = sympy.Add(*terms)
+        target = f"{name}_{kind}_gradient[{k}, k_{', i_' if kind == 'unit' else ''}]"
+        if value == 0:
+            return f"{name}_{kind}_gradient[{k}] = 0  # {parameter}"
+        views = {f"_l_{n}": f"{name}_L[{s}, @]" for n, s in population.slots.items()}
+        text = lines(
+            [("_value", value)], [*population.scalars, *_TIME], self.structure.dtype, prefix="_"
+        )
+        self.functions |= text.functions
+        reads = []
+        for n in sorted(text.reads):
+            if n in population.per_unit:
+                k_unit = population.per_unit.index(n)
+                reads.append(f"{local(n)} = {name}_unit[{k_unit}, i_]")
+            else:
+                source = views.get(n) or f"{name}[{population.slots[n]}, @]"
+                reads.append(f"{local(n)} = {source.replace('@', 'k_, i_')}")
+        before = [
+            f"{local(n)} = {name}_scalar[{population.scalars.index(n)}]"
+            for n in population.scalars
+            if n in text.scalars
+        ]
+        add = f"{target} = _value" if kind == "unit" else "_total += _value"
+        inner = textwrap.indent("\n".join([*reads, *text.body, add]), " " * 8)
+        head = [f"for k_ in range({name}.shape[1]):"]
+        if kind == "scalar":
+            head.append("    _total = ZERO")
+        head.append(f"    for i_ in range({name}.shape[2]):")
+        tail = [f"    {target} = _total"] if kind == "scalar" else []
+        return "\n".join([f"# {parameter}", *before, *text.hoisted, *head, inner, *tail])
+
+    # -- module --------------------------------------------------------------------------------
+
+    def module(self, functions: Sequence[str]) -> str:
+        """The whole file: docstring, constants, library functions used, then `functions`."""
+        needed = library.source(self.functions, self.structure.dtype)
+        return "\n\n".join([self._header(), needed, *functions]) + "\n"
+
+    def _header(self) -> str:
+        real = "np.float32" if self.structure.dtype == "float32" else "np.float64"
+        return f'''"""Generated by neurodyn: do not edit, it is found by its content.
+
+{self._description()}
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+{library.HEADER.replace("REAL", real)}'''
+
+    def _description(self) -> str:
+        found = []
+        for p, population in enumerate(self.structure.populations):
+            found.append(f"Population {population.name!r}: slots of {self.names[p]}")
+            for name, slot in population.slots.items():
+                role = self._role(population, name)
+                found.append(f"    {slot:3d}  {name}{role}")
+        for c, coupling in enumerate(self.structure.couplings):
+            source = self.structure.label(*coupling.source)
+            target = self.structure.label(*coupling.target)
+            found.append(f"Coupling W{c}: {source} -> {target} ({' + '.join(coupling.kinds)})")
+        return "\n".join(found)
+
+    @staticmethod
+    def _role(population: PopulationStructure, name: str) -> str:
+        variable = population.equations.variables.get(name)
+        if name in population.states:
+            noise = "".join(f" + ({g})*{xi}" for xi, g in variable.noise.items())
+            return f"    d{name}/dt = {variable.expression}{noise}"
+        if variable is not None:
+            return f"    {name} = {variable.expression}"
+        if name in population.inputs:
+            return "    input" + (", driven" if name in population.driven else "")
+        if name.startswith("xi"):
+            return "    standard normal number of this step"
+        return ""
+
+
+def _inlined(assignments, names):
+    """Let later assignments of one loop use the value just computed, without loading it again."""
+    found = []
+    for (target, value), name in zip(assignments, names, strict=True):
+        found.append((name, value))
+        found.append((target, symbol(name)))
+    return found
+
+
+def _alias_flat(names: Sequence[str]) -> str:
+    """`loop` counts elements on the population's own flat view; here any view of that shape does."""
+    return "\n".join(f"{name}_flat = {name}_L_flat" for name in names)

@@ -1,0 +1,408 @@
+"""Write the ``run_...`` functions: the time loop of each method, around the network's equations.
+
+Every run function advances all trials of a block by `n_steps`, recording on the way. The arguments
+after the network's are the same for all methods (`RUN_ARGUMENTS`). Noise is filled at the beginning
+of a step, inputs are held over it, and recording sees the state at its beginning.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+import sympy
+
+from neurodyn.compile.expressions import exprel, to_sympy
+from neurodyn.compile.printer import symbol
+from neurodyn.compile.source import ModuleWriter
+
+#: ``time_step`` is dt in double precision, whatever the number type of the kernel.
+RUN_ARGUMENTS = ("keys", "first_step", "n_steps", "time_step", "every", "out", "first_sample")
+
+
+class Stepper:
+    """One method of integration, as text. Subclasses are final and give `body`."""
+
+    name: str
+    #: Scratch slots that the method needs for each state, beyond the structure's own.
+    scratch: tuple[str, ...] = ()
+    noise = False
+    extra_arguments: tuple[str, ...] = ()
+
+    def __init__(self, writer: ModuleWriter):
+        self.writer = writer
+        self.structure = writer.structure
+        self.views = [self._scratch_views(p) for p in range(len(self.structure.populations))]
+
+    def _scratch_views(self, p: int) -> dict[str, str]:
+        population = self.structure.populations[p]
+        first = len(population.slots)
+        return {
+            f"_{kind}_{state}": f"{self.writer.names[p]}[{first + k * len(population.states) + s}, @]"
+            for k, kind in enumerate(self.scratch)
+            for s, state in enumerate(population.states)
+        }
+
+    def body(self) -> str:
+        """Statements of one step, after noise, evaluation at its beginning, and recording."""
+        raise NotImplementedError
+
+    # -- pieces --------------------------------------------------------------------------------
+
+    def evaluate(self, time: str = "t") -> str:
+        arguments = ", ".join(self.writer.network_arguments())
+        return f"evaluate({arguments}, row_, {time}, dt)"
+
+    def update(self, assign) -> str:
+        """Loops over all populations; ``assign(p, state, drift)`` gives a state's assignments."""
+        loops = []
+        for p, population in enumerate(self.structure.populations):
+            assignments = []
+            for state in population.states:
+                assignments += assign(p, state, self.writer.drift(p, state))
+            if assignments:
+                loops.append(self.loop(p, assignments))
+        return "\n".join(loops)
+
+    def loop(self, p: int, assignments) -> str:
+        return self.writer.loop(p, assignments, views=self.views[p], scalars=("half_dt", "root_dt"))
+
+    def slot(self, p: int, state: str) -> str:
+        population = self.structure.populations[p]
+        return f"{self.writer.names[p]}[{population.slots[state]}, @]"
+
+    def scratch_slot(self, p: int, kind: str, state: str) -> str:
+        return self.views[p][f"_{kind}_{state}"]
+
+    def diffusion(self, p: int, state: str) -> list[tuple[str, sympy.Expr]]:
+        """Noise variable and coefficient of each noise term of a state."""
+        variable = self.structure.populations[p].equations.variables[state]
+        return [(xi, to_sympy(text)) for xi, text in variable.noise.items()]
+
+    # -- the whole function --------------------------------------------------------------------
+
+    def function(self) -> str:
+        writer = self.writer
+        loop = [
+            "step_ = first_step + row_",
+            "t = real(step_ * time_step)",
+            *self._noise(),
+            self.evaluate(),
+            self.record(),
+            self.body(),
+        ]
+        head = [
+            "dt = real(time_step)",
+            "half_dt = real(0.5 * time_step)",
+            "root_dt = real(math.sqrt(time_step))",
+            writer.flat_views(),
+            *self._noise_scratch(),
+            "for row_ in range(n_steps):",
+            textwrap.indent("\n".join(loop), "    "),
+        ]
+        return writer.function(
+            f"run_{self.name}",
+            self.arguments(),
+            "\n".join(head),
+            f"Advance by `n_steps` steps of {type(self).__name__}.",
+        )
+
+    def arguments(self) -> list[str]:
+        rows = [f"{name}_{what}" for name in self.writer.names for what in ("rows", "units")]
+        return [*self.writer.network_arguments(), *RUN_ARGUMENTS, *rows, *self.extra_arguments]
+
+    def record(self) -> str:
+        calls = [
+            f"    record_rows({name}, {name}_rows, {name}_units, out, "
+            "step_ // every - first_sample)"
+            for name in self.writer.names
+        ]
+        self.writer.functions.add("record_rows")
+        return "\n".join(["if step_ % every == 0:", *calls])
+
+    def _noise(self) -> list[str]:
+        if not self.noise:
+            return []
+        calls = []
+        for stream, (p, xi) in enumerate(self.structure.noise_streams):
+            population = self.structure.populations[p]
+            target = f"{self.writer.names[p]}[{population.slots[xi]}]"
+            calls.append(f"fill_normals({target}, keys, step_, {stream}, {self._scratch_name(p)})")
+            self.writer.functions.add("fill_normals")
+        return calls
+
+    def _scratch_name(self, p: int) -> str:
+        return f"{self.writer.names[p]}_normals"
+
+    def _noise_scratch(self) -> list[str]:
+        if not self.noise:
+            return []
+        self.writer.functions.add("normals_scratch")
+        populations = dict.fromkeys(p for p, _ in self.structure.noise_streams)
+        return [
+            f"{self._scratch_name(p)} = normals_scratch({self.writer.names[p]}.shape[2])"
+            for p in populations
+        ]
+
+
+class Euler(Stepper):
+    """Forward Euler; with noise Euler-Maruyama, in Ito's sense."""
+
+    name = "euler"
+    noise = True
+
+    def body(self) -> str:
+        def assign(p, state, drift):
+            value = symbol(state) + symbol("dt") * drift
+            for xi, coefficient in self.diffusion(p, state):
+                value += symbol("root_dt") * coefficient * symbol(xi)
+            return [(self.slot(p, state), value)]
+
+        return self.update(assign)
+
+
+class RK4(Stepper):
+    """The classical fourth-order Runge-Kutta method."""
+
+    name = "rk4"
+    scratch = ("start", "sum")
+
+    def body(self) -> str:
+        return "\n".join(
+            [
+                self._stage(first=True, weight=sympy.Integer(1), forward=symbol("half_dt")),
+                self.evaluate("t + half_dt"),
+                self._stage(first=False, weight=sympy.Integer(2), forward=symbol("half_dt")),
+                self.evaluate("t + half_dt"),
+                self._stage(first=False, weight=sympy.Integer(2), forward=symbol("dt")),
+                self.evaluate("t + dt"),
+                self.update(self._last),
+            ]
+        )
+
+    def _stage(self, first: bool, weight, forward) -> str:
+        def assign(p, state, drift):
+            start = symbol(state) if first else symbol(f"_start_{state}")
+            slope = symbol(f"_slope_{state}")
+            total = slope if first else symbol(f"_sum_{state}") + weight * slope
+            assignments = [
+                (f"_slope_{state}", drift),
+                (self.scratch_slot(p, "sum", state), total),
+                (self.slot(p, state), start + forward * slope),
+            ]
+            if first:
+                assignments.append((self.scratch_slot(p, "start", state), start))
+            return assignments
+
+        return self.update(assign)
+
+    def _last(self, p, state, drift):
+        total = symbol(f"_sum_{state}") + drift
+        value = symbol(f"_start_{state}") + symbol("dt") / 6 * total
+        return [(self.slot(p, state), value)]
+
+
+class ExponentialEuler(Stepper):
+    """Exponential Euler with the slope of each equation in its own state.
+
+    x' = x + dt phi(a dt) f(x) with phi(z) = (e^z - 1)/z and a = df/dx through the population's own
+    algebraic variables: exact where f is linear in x and all else is held. Additive noise then gets
+    the exact variance of that linear equation, g^2 (e^{2 a dt} - 1)/(2 a).
+    """
+
+    name = "exponential_euler"
+    noise = True
+
+    def body(self) -> str:
+        def assign(p, state, drift):
+            slope = self._slope(p, state, drift)
+            step = symbol("dt") if slope == 0 else symbol("dt") * exprel(slope * symbol("dt"))
+            value = symbol(state) + step * drift
+            for xi, coefficient in self.diffusion(p, state):
+                spread = symbol("root_dt")
+                if slope != 0:
+                    spread *= sympy.sqrt(exprel(2 * slope * symbol("dt")))
+                value += spread * coefficient * symbol(xi)
+            return [(self.slot(p, state), value)]
+
+        return self.update(assign)
+
+    def _slope(self, p: int, state: str, drift: sympy.Expr) -> sympy.Expr:
+        """Total derivative of the drift by its own state, inputs held."""
+        population = self.structure.populations[p]
+        sensitivity = {state: sympy.Integer(1)}
+        for variable in population.equations.algebraic:
+            expression = to_sympy(variable.expression)
+            sensitivity[variable.name] = sympy.Add(
+                *(sympy.diff(expression, symbol(n)) * d for n, d in sensitivity.items())
+            )
+        return sympy.Add(*(sympy.diff(drift, symbol(n)) * d for n, d in sensitivity.items()))
+
+
+class Heun(Stepper):
+    """Heun's method: a predictor and the mean of both slopes; with noise in Stratonovich's sense."""
+
+    name = "heun"
+    noise = True
+    scratch = ("start", "increment")
+
+    def body(self) -> str:
+        return "\n".join(
+            [self.update(self._predict), self.evaluate("t + dt"), self.update(self._correct)]
+        )
+
+    def _increment(self, p, state, drift) -> sympy.Expr:
+        value = symbol("dt") * drift
+        for xi, coefficient in self.diffusion(p, state):
+            value += symbol("root_dt") * coefficient * symbol(xi)
+        return value
+
+    def _predict(self, p, state, drift):
+        increment = symbol(f"_step_{state}")
+        return [
+            (f"_step_{state}", self._increment(p, state, drift)),
+            (self.scratch_slot(p, "start", state), symbol(state)),
+            (self.scratch_slot(p, "increment", state), increment),
+            (self.slot(p, state), symbol(state) + increment),
+        ]
+
+    def _correct(self, p, state, drift):
+        both = symbol(f"_increment_{state}") + self._increment(p, state, drift)
+        value = symbol(f"_start_{state}") + sympy.Rational(1, 2) * both
+        return [(self.slot(p, state), value)]
+
+
+#: Butcher tableau of Dormand and Prince (1980), RK5(4)7M: nodes, rows, and the error weights
+#: (fifth minus fourth order). The last row is the fifth-order solution itself.
+_NODES = ("1/5", "3/10", "4/5", "8/9", "1", "1")
+_ROWS = (
+    ("1/5",),
+    ("3/40", "9/40"),
+    ("44/45", "-56/15", "32/9"),
+    ("19372/6561", "-25360/2187", "64448/6561", "-212/729"),
+    ("9017/3168", "-355/33", "46732/5247", "49/176", "-5103/18656"),
+    ("35/384", "0", "500/1113", "125/192", "-2187/6784", "11/84"),
+)
+_ERROR = ("71/57600", "0", "-71/16695", "71/1920", "-17253/339200", "22/525", "-1/40")
+
+
+class DormandPrince(Stepper):
+    """Adaptive fifth-order Runge-Kutta within every grid interval of length dt.
+
+    Each trial has its own step, so a block holds one trial. ``control`` keeps, from call to call,
+    the next step, and the numbers of accepted and of rejected steps.
+    """
+
+    name = "dormand_prince"
+    scratch = ("start", *(f"k{s}" for s in range(1, 8)))
+    extra_arguments = ("rtol", "atol", "control")
+
+    def body(self) -> str:
+        attempt = [
+            "h = real(min(control[0], end - now))",
+            *self._stages(),
+            "error = ZERO",
+            "count = ZERO",
+            *(self._error_loop(p) for p in range(len(self.structure.populations))),
+            "error = math.sqrt(error / max(count, ONE))",
+            "# Growth is bounded on both sides; the exponent is that of a fifth-order error.",
+            "growth = 0.9 * float(error) ** -0.2 if error > 0 else 10.0",
+            "accepted = error <= 1.0",
+            "if accepted:",
+            "    now = end if h >= end - now else now + float(h)",
+            "    control[1] += 1",
+            "else:",
+            "    control[2] += 1",
+            textwrap.indent(self._restore(), "    "),
+            "if not error < np.inf:  # too large a step overflowed, or the state is not finite",
+            "    growth = 0.1",
+            "proposal = float(h) * min(10.0, max(0.1, growth))",
+            "# A step cut short by the end of the interval says little about the next one.",
+            "if not accepted or proposal > control[0] or float(h) >= control[0]:",
+            "    control[0] = proposal",
+            "if control[0] < 1e-14 * max(time_step, now):",
+            "    control[3] = 1",
+            "    return",
+        ]
+        return "\n".join(
+            [
+                "now = step_ * time_step",
+                "end = (step_ + 1) * time_step",
+                "while now < end:",
+                textwrap.indent("\n".join(attempt), "    "),
+            ]
+        )
+
+    def _stages(self) -> list[str]:
+        lines = ["moment = real(now)", self.evaluate("moment")]
+        lines.append(self._slope_and_move(1, first=True))
+        for s, node in enumerate(_NODES, 2):
+            lines.append(f"moment = real(now + {float(sympy.Rational(node))!r} * h)")
+            lines.append(self.evaluate("moment"))
+            lines.append(self._slope_and_move(s))
+        return lines
+
+    def _slope_and_move(self, s: int, first: bool = False) -> str:
+        """Store slope number `s`, then move the state to where the next slope is taken."""
+
+        def assign(p, state, drift):
+            slope = symbol(f"_slope_{state}")
+            assignments = [(f"_slope_{state}", drift)]
+            assignments.append((self.scratch_slot(p, f"k{s}", state), slope))
+            start = symbol(state) if first else symbol(f"_start_{state}")
+            if first:
+                assignments.append((self.scratch_slot(p, "start", state), start))
+            if s <= 6:
+                known = [symbol(f"_k{j}_{state}") for j in range(1, s)] + [slope]
+                move = sympy.Add(
+                    *(sympy.Rational(a) * k for a, k in zip(_ROWS[s - 1], known, strict=True))
+                )
+                assignments.append((self.slot(p, state), start + symbol("h") * move))
+            return assignments
+
+        return self.update_with_h(assign, "moment")
+
+    def update_with_h(self, assign, time: str) -> str:
+        loops = [f"t = {time}"]
+        for p, population in enumerate(self.structure.populations):
+            assignments = []
+            for state in population.states:
+                assignments += assign(p, state, self.writer.drift(p, state))
+            if assignments:
+                loops.append(
+                    self.writer.loop(p, assignments, views=self.views[p], scalars=("h",))
+                )
+        return "\n".join(loops)
+
+    def _error_loop(self, p: int) -> str:
+        population = self.structure.populations[p]
+        name = self.writer.names[p]
+        texts = []
+        for state in population.states:
+            slots = {k: self.views[p][f"_{k}_{state}"].replace("@", "0, i_") for k in self.scratch}
+            now = self.slot(p, state).replace("@", "0, i_")
+            error = " + ".join(
+                f"real({float(sympy.Rational(e))!r}) * {slots[f'k{j}']}"
+                for j, e in enumerate(_ERROR, 1)
+                if e != "0"
+            )
+            texts += [
+                f"for i_ in range({name}.shape[2]):",
+                f"    size = max(abs({slots['start']}), abs({now}))",
+                f"    miss = h * ({error}) / (atol + rtol * size)",
+                "    error += miss * miss",
+                f"count += {name}.shape[2]",
+            ]
+        return "\n".join(texts)
+
+    def _restore(self) -> str:
+        texts = []
+        for p, population in enumerate(self.structure.populations):
+            for state in population.states:
+                start = self.views[p][f"_start_{state}"].replace("@", "0, i_")
+                now = self.slot(p, state).replace("@", "0, i_")
+                texts.append(f"for i_ in range({self.writer.names[p]}.shape[2]):")
+                texts.append(f"    {now} = {start}")
+        return "\n".join(texts) or "pass"
+
+
+STEPPERS = {s.name: s for s in (Euler, RK4, ExponentialEuler, Heun, DormandPrince)}

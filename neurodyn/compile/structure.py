@@ -1,0 +1,187 @@
+"""What a network looks like to the compiler: everything but sizes, values and weights.
+
+Two networks of the same structure share one generated module. The structure is plain data, so that
+its text is the key under which the module is found again, without parsing anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+
+from neurodyn.equations import EquationError, Equations
+
+
+#: Names of the arrays that each kind of weights brings, in the order of ``kernel_arrays``.
+WEIGHT_ARRAYS = {
+    "dense": ("WT",),
+    "sparse": ("indptr", "indices", "data"),
+    "low_rank": ("nT", "mT"),
+    "diagonal": ("d",),
+}
+
+
+@dataclass(frozen=True)
+class PopulationStructure:
+    """One population: its equations and the role of each open name.
+
+    Attributes
+    ----------
+    name : str
+        Full name, for example ``"A/E"``.
+    equations : Equations
+    scalars, per_unit : tuple of str
+        Parameters with one value, and with one value a unit.
+    inputs : tuple of str
+        Names that couplings or signals fill.
+    driven : tuple of str
+        The inputs that have an external drive.
+    """
+
+    name: str
+    equations: Equations
+    scalars: tuple[str, ...]
+    per_unit: tuple[str, ...]
+    inputs: tuple[str, ...]
+    driven: tuple[str, ...]
+
+    @property
+    def identifier(self) -> str:
+        """The name as it stands in generated code."""
+        return re.sub(r"\W", "_", self.name)
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        return tuple(v.name for v in self.equations.states)
+
+    @cached_property
+    def algebraic(self) -> tuple[str, ...]:
+        return tuple(v.name for v in self.equations.algebraic)
+
+    @cached_property
+    def slots(self) -> dict[str, int]:
+        """Row of each quantity in the population's workspace ``(slot, trial, unit)``.
+
+        States come first, then algebraic variables, inputs, noise, and the derivative ``d<state>``
+        of each state.
+        """
+        names = [*self.states, *self.algebraic, *self.inputs, *self.equations.noise_names]
+        names += [f"d{state}" for state in self.states]
+        return {name: slot for slot, name in enumerate(names)}
+
+    @property
+    def uses_dt(self) -> bool:
+        """Whether an equation contains ``dt`` itself, as discrete cells do."""
+        return any("dt" in v.uses for v in self.equations.variables.values())
+
+
+@dataclass(frozen=True)
+class CouplingStructure:
+    """One coupling: from variable ``source`` to input ``target``, with the kind of each term."""
+
+    source: tuple[int, str]
+    target: tuple[int, str]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A whole network: populations, couplings and the number type of its kernels."""
+
+    populations: tuple[PopulationStructure, ...]
+    couplings: tuple[CouplingStructure, ...]
+    dtype: str
+
+    def key(self) -> str:
+        """Canonical text, equal for networks that share their code."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The populations' names in generated code, each different."""
+        found: list[str] = []
+        for population in self.populations:
+            name = population.identifier
+            while name in found:
+                name += "_"
+            found.append(name)
+        return tuple(found)
+
+    def label(self, index: int, name: str) -> str:
+        return f"{self.populations[index].name}.{name}"
+
+    @cached_property
+    def noise_streams(self) -> tuple[tuple[int, str], ...]:
+        """Every noise variable; its position is the number of its random stream."""
+        return tuple(
+            (p, xi)
+            for p, population in enumerate(self.populations)
+            for xi in population.equations.noise_names
+        )
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The order in which a network is evaluated; see `Stage`."""
+        return _stages(self)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Couplings that can be applied together, then the algebraic variables that follow from them.
+
+    Attributes
+    ----------
+    couplings : tuple of int
+    algebraic : dict of int to tuple of str
+        Population index to its variables, in an order in which they can be evaluated.
+    """
+
+    couplings: tuple[int, ...]
+    algebraic: dict[int, tuple[str, ...]]
+
+
+def _stages(structure: Structure) -> tuple[Stage, ...]:
+    """Sort inputs and algebraic variables by how many couplings lie before them."""
+    before = _dependencies(structure)
+    try:
+        order = list(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        loop = [structure.label(*node) for node in reversed(error.args[1])]
+        raise EquationError(
+            f"algebraic loop: {' -> '.join(loop)}. A loop must pass through a state; give one of "
+            "these variables an equation `d.../dt = ...`."
+        ) from None
+    incoming: dict[tuple[int, str], list[int]] = {}
+    for index, coupling in enumerate(structure.couplings):
+        incoming.setdefault(coupling.target, []).append(index)
+    level: dict[tuple[int, str], int] = {}
+    for node in order:
+        level[node] = max((level[n] for n in before[node]), default=0) + (node in incoming)
+    stages = []
+    for k in range(max(level.values(), default=0) + 1):
+        here = [node for node in order if level[node] == k]
+        couplings = sorted(c for node in here for c in incoming.get(node, ()))
+        algebraic = {}
+        for p, population in enumerate(structure.populations):
+            names = tuple(a for a in population.algebraic if (p, a) in here)
+            if names:
+                algebraic[p] = names
+        stages.append(Stage(tuple(couplings), algebraic))
+    return tuple(stages)
+
+
+def _dependencies(structure: Structure) -> dict[tuple[int, str], list[tuple[int, str]]]:
+    before: dict[tuple[int, str], list[tuple[int, str]]] = {}
+    for p, population in enumerate(structure.populations):
+        stateless = {*population.algebraic, *population.inputs}
+        for name in population.inputs:
+            before[p, name] = []
+        for variable in population.equations.algebraic:
+            before[p, variable.name] = [(p, u) for u in variable.uses if u in stateless]
+    for coupling in structure.couplings:
+        if coupling.source in before:
+            before[coupling.target].append(coupling.source)
+    return before

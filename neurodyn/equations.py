@@ -1,0 +1,339 @@
+"""Equation text, parsed and unit-checked by Brian2, as a plain record.
+
+`parse` gives an `Equations` record: states, algebraic variables and the names that the text leaves
+open (parameters and inputs), each with its dimension and its expression as normalised text. The
+record is plain data, so it is kept on disk: a later process that meets the same text needs neither
+Brian2 nor SymPy, which together take a second to import.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+from neurodyn.unit_check import (
+    REFUSED_FUNCTIONS,
+    NOISE_DIMENSION,
+    check_units,
+    functions,
+    import_brian2,
+    is_noise,
+    open_dimensions,
+    variable_names,
+)
+from neurodyn.units import Dimension, UnitError, format_dimension
+
+class EquationError(ValueError):
+    """The equation text cannot be used; the message names the variable and the remedy."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One equation: a state (``dx/dt = ...``) or an algebraic variable (``r = ...``).
+
+    Attributes
+    ----------
+    name : str
+    dim : Dimension
+        Dimension of the variable, seven SI exponents.
+    expression : str
+        Right-hand side without its noise, with units replaced by numbers in SI.
+    noise : dict of str to str
+        For a state: noise variable (``xi``, ``xi_a``) to the expression of its coefficient.
+    uses : tuple of str
+        Names that the right-hand side, noise included, depends on.
+    """
+
+    name: str
+    dim: Dimension
+    expression: str
+    noise: dict[str, str]
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The parsed equations of one population.
+
+    Attributes
+    ----------
+    states, algebraic : tuple of Variable
+        In the order of the text; algebraic variables in an order in which they can be evaluated.
+    open_names : dict of str to Dimension
+        Names that get their value from outside: parameters and inputs.
+    shared_names : tuple of str
+        Names declared ``(shared)``: one value for the whole population.
+    divisors : tuple of str
+        Open names that some equation divides by.
+    noise_names : tuple of str
+        The noise variables, sorted.
+    """
+
+    states: tuple[Variable, ...]
+    algebraic: tuple[Variable, ...]
+    open_names: dict[str, Dimension]
+    shared_names: tuple[str, ...]
+    divisors: tuple[str, ...]
+    noise_names: tuple[str, ...]
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """States and algebraic variables by name."""
+        return {v.name: v for v in (*self.states, *self.algebraic)}
+
+    def dimension(self, name: str) -> Dimension:
+        """Dimension of a state, algebraic variable, open name or noise variable."""
+        if is_noise(name):
+            return NOISE_DIMENSION
+        variable = self.variables.get(name)
+        return variable.dim if variable is not None else self.open_names[name]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Equations:
+        record = json.loads(text)
+
+        def variables(entries):
+            return tuple(
+                Variable(
+                    e["name"], tuple(e["dim"]), e["expression"], e["noise"], tuple(e["uses"])
+                )
+                for e in entries
+            )
+
+        return cls(
+            variables(record["states"]),
+            variables(record["algebraic"]),
+            {name: tuple(dim) for name, dim in record["open_names"].items()},
+            tuple(record["shared_names"]),
+            tuple(record["divisors"]),
+            tuple(record["noise_names"]),
+        )
+
+
+@lru_cache(maxsize=256)
+def parse(text: str, known: tuple[tuple[str, Dimension | None], ...] = ()) -> Equations:
+    """Parse and unit-check equation text.
+
+    Parameters
+    ----------
+    text : str
+        Equations in Brian2's grammar: ``dx/dt = (-x + I)/tau : 1``, ``r = tanh(x) : 1`` and
+        declarations such as ``I : amp``.
+    known : tuple of (name, dimension or None)
+        Names that have a value, with the dimension of the value; None for a plain number, whose
+        dimension is then inferred from the equations.
+
+    Returns
+    -------
+    Equations
+
+    Raises
+    ------
+    EquationError
+        For a grammar that Brian2 refuses, an algebraic variable that depends on itself, an unknown
+        function, or noise that does not enter linearly.
+    UnitError
+        For units that do not fit.
+    """
+    from neurodyn.compile import cache
+
+    key = json.dumps([text, known])
+    stored = cache.load_text("equations", key)
+    if stored is not None:
+        return Equations.from_json(stored)
+    equations = _parse(text, dict(known))
+    cache.store_text("equations", key, equations.to_json())
+    return equations
+
+
+def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
+    brian2 = import_brian2()
+    from brian2.equations import equations as brian2_equations
+
+    try:
+        parsed = brian2.Equations(text)
+    except Exception as error:  # Brian2 raises many types here, SyntaxError and TypeError included
+        raise EquationError(
+            f"the equations cannot be read: {error}\nin\n{_numbered(text)}\n"
+            "Write one `dx/dt = ... : unit`, `r = ... : unit` or `I : unit` a line."
+        ) from error
+
+    differential = brian2_equations.DIFFERENTIAL_EQUATION
+    parameter = brian2_equations.PARAMETER
+    shared, trees, dims, kinds = [], {}, {}, {}
+    for equation in parsed.ordered:
+        name = equation.varname
+        if unknown := set(equation.flags) - {"constant", "shared"}:
+            raise EquationError(
+                f"the flag ({sorted(unknown)[0]}) of `{name}` has no meaning here; "
+                "the flags are (constant) and (shared)"
+            )
+        if "shared" in equation.flags:
+            shared.append(name)
+        if name in known and equation.type == brian2_equations.SUBEXPRESSION:
+            raise EquationError(
+                f"`{name}` is an algebraic variable, `{name} = {equation.expr}`; it takes no value"
+            )
+        dims[name] = tuple(map(float, equation.dim._dims))
+        kinds[name] = equation.type
+        if equation.type != parameter:
+            trees[name] = _expand(_tree(str(equation.expr), name), known, set(parsed.names))
+    open_names = open_dimensions(trees, dims, kinds, known, differential)
+    check_units(trees, dims, kinds, open_names, differential)
+
+    states, algebraic = [], []
+    for name, tree in trees.items():
+        if kinds[name] == differential:
+            states.append(_state(name, dims[name], tree))
+        else:
+            uses = _names(tree)
+            algebraic.append(Variable(name, dims[name], ast.unparse(tree), {}, uses))
+    if not states and not algebraic:
+        raise EquationError(f"the equations define no variable:\n{_numbered(text)}")
+    divisors = {n for tree in trees.values() for n in _divisors(tree)} & set(open_names)
+    noise = sorted({xi for state in states for xi in state.noise})
+    return Equations(
+        tuple(states),
+        _sorted_algebraic(algebraic),
+        open_names,
+        tuple(shared),
+        tuple(sorted(divisors)),
+        tuple(noise),
+    )
+
+
+# -- reading expressions -----------------------------------------------------------------------
+
+
+def _tree(expression: str, name: str) -> ast.expr:
+    try:
+        return ast.parse(expression.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise EquationError(f"the expression of `{name}` cannot be read: {expression}") from error
+
+
+def _expand(tree: ast.expr, known, defined: set[str]) -> ast.expr:
+    """Refuse what has no meaning; mark unit names (a unit stays a Name, its value comes later)."""
+    available = functions()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.id
+            if name in REFUSED_FUNCTIONS:
+                raise EquationError(f"`{name}()` cannot stand in equations: {REFUSED_FUNCTIONS[name]}")
+            if name not in available:
+                raise EquationError(f"unknown function `{name}`{_suggest(name, available)}")
+    return _UnitNames(known, defined).visit(tree)
+
+
+class _UnitNames(ast.NodeTransformer):
+    """Mark names of units, unless the population defines or is given that name itself."""
+
+    def __init__(self, known, defined):
+        from brian2.core.namespace import DEFAULT_UNITS
+
+        self.units = {
+            name: unit
+            for name, unit in DEFAULT_UNITS.items()
+            if name not in known and name not in defined
+        }
+
+    def visit_Name(self, node):
+        if node.id in self.units:
+            node.unit = self.units[node.id]
+        return node
+
+    def visit_Call(self, node):
+        node.args = [self.visit(argument) for argument in node.args]
+        return node
+
+
+def _names(tree: ast.expr) -> tuple[str, ...]:
+    names = tuple(variable_names(tree))
+    _numeric_units(tree)
+    return names
+
+
+def _numeric_units(tree: ast.expr) -> ast.expr:
+    """Replace unit names by their value in SI, in place, for the text that is kept."""
+    for node in ast.walk(tree):
+        for field, child in ast.iter_fields(node):
+            if isinstance(child, list):
+                child[:] = [_unit_value(c) for c in child]
+            elif hasattr(child, "unit"):
+                setattr(node, field, _unit_value(child))
+    return tree
+
+
+def _unit_value(node):
+    return ast.Constant(float(node.unit)) if hasattr(node, "unit") else node
+
+
+def _divisors(tree: ast.expr) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            right = node.right
+            factors = [right]
+            while factors:
+                factor = factors.pop()
+                if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult):
+                    factors += [factor.left, factor.right]
+                elif isinstance(factor, ast.Name):
+                    found.add(factor.id)
+    return found
+
+
+def _state(name: str, dim: Dimension, tree: ast.expr) -> Variable:
+    """Split a differential equation into drift and noise coefficients."""
+    import sympy
+
+    uses = _names(tree)
+    text = ast.unparse(tree)
+    noise_names = [n for n in uses if is_noise(n)]
+    if not noise_names:
+        return Variable(name, dim, text, {}, uses)
+    from neurodyn.compile.expressions import from_sympy, to_sympy
+
+    expression = to_sympy(text)
+    symbols = {n: sympy.Symbol(n, real=True) for n in noise_names}
+    noise = {}
+    for xi, symbol in symbols.items():
+        coefficient = sympy.diff(expression, symbol)
+        if coefficient.free_symbols & set(symbols.values()):
+            raise EquationError(
+                f"noise must enter `d{name}/dt` linearly; `{xi}` does not in {text}"
+            )
+        noise[xi] = from_sympy(coefficient)
+    drift = expression.subs(dict.fromkeys(symbols.values(), 0))
+    uses = tuple(n for n in uses if not is_noise(n))
+    return Variable(name, dim, from_sympy(drift), noise, uses)
+
+
+def _sorted_algebraic(algebraic: list[Variable]) -> tuple[Variable, ...]:
+    from graphlib import CycleError, TopologicalSorter
+
+    by_name = {v.name: v for v in algebraic}
+    sorter = TopologicalSorter({v.name: [u for u in v.uses if u in by_name] for v in algebraic})
+    try:
+        return tuple(by_name[name] for name in sorter.static_order())
+    except CycleError as error:
+        loop = " -> ".join(reversed(error.args[1]))
+        raise EquationError(
+            f"algebraic loop: {loop}. Make one of them a state (`dx/dt = ...`)."
+        ) from None
+
+
+def _suggest(name: str, among) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(among), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _numbered(text: str) -> str:
+    return "\n".join(f"  {k}: {line}" for k, line in enumerate(text.strip().splitlines(), 1))

@@ -1,0 +1,571 @@
+"""What a user writes: `Population`, `Coupling` and `Network`.
+
+All three are immutable. A network is checked when it is made: every name, shape, unit and value is
+known to fit before anything is compiled or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurodyn.compile.structure import CouplingStructure, PopulationStructure, Structure
+from neurodyn.equations import EquationError, Equations, parse
+from neurodyn.units import Quantity, UnitError, format_dimension, to_si
+from neurodyn.weights import Weights, as_weights
+
+if TYPE_CHECKING:
+    from neurodyn.compile.compiled import CompiledNetwork
+
+#: An initial value: a number, an array (unit,), or a function of (Generator, size).
+InitialValue = float | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
+
+
+class Population:
+    """Units that share their equations.
+
+    Parameters
+    ----------
+    size : int
+        Number of units.
+    equations : str
+        Equations in Brian2's grammar, one a line: ``dx/dt = (-x + I)/tau : 1`` is a state,
+        ``r = tanh(x) : 1`` an algebraic variable, ``I : amp`` declares the unit of a name that gets
+        its value from outside. Noise is written ``xi`` (or ``xi_a``, ``xi_b`` for independent
+        ones); ``t`` and ``dt`` are the time and the solver's step.
+    **values : float, array_like, Quantity or callable
+        Parameters, as one value or one a unit, ``tau=10*nd.ms``; and initial values of states,
+        ``x=0.1``, or ``x=lambda rng, size: rng.normal(size=size)``, drawn anew in each trial.
+        Plain numbers are in SI. States start at 0 unless said otherwise.
+
+    Raises
+    ------
+    ValueError
+        For a value that the equations do not use, has another shape than ``()`` or ``(size,)``, is
+        not finite, or, for a time constant (a name that begins with ``tau``), is not positive.
+    neurodyn.EquationError, neurodyn.UnitError
+        For equations that cannot be read, or units that do not fit.
+
+    Notes
+    -----
+    A name that the equations use but nothing gives a value is an input: couplings and signals fill
+    it, and it is 0 where nothing does.
+    """
+
+    def __init__(self, size: int, equations: str, **values: Any):
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"`size` must be a positive number of units; got {size!r}")
+        if not isinstance(equations, str):
+            raise TypeError(f"`equations` must be text; got {type(equations).__name__}")
+        self.size = int(size)
+        self.text = equations
+        found = {name: _value(name, value) for name, value in values.items()}
+        dims = {name: dim for name, (_, dim) in found.items()}
+        self.equations: Equations = parse(equations, tuple(sorted(dims.items())))
+        self.parameters: dict[str, float | np.ndarray] = {}
+        self.initial: dict[str, InitialValue] = {}
+        states = {v.name for v in self.equations.states}
+        for name, (value, dim) in found.items():
+            if name in states:
+                self.initial[name] = self._checked_initial(name, value, dim)
+            else:
+                self.parameters[name] = self._checked_parameter(name, value)
+        self._check_divisors()
+
+    def _checked_parameter(self, name: str, value) -> float | np.ndarray:
+        known = self.equations.open_names
+        if name not in known:
+            raise ValueError(
+                f"`{name}` is given a value, but the equations do not use it"
+                f"{_suggestion(name, known)}. They use {_listed(known)}."
+            )
+        if callable(value):
+            raise TypeError(f"`{name}` is a parameter and must be a number or an array, not code")
+        value = _checked_array(name, value, self.size)
+        if name in self.equations.shared_names and isinstance(value, np.ndarray):
+            raise ValueError(f"`{name}` is (shared): it takes one value, got shape {value.shape}")
+        if name.startswith("tau") and np.any(np.asarray(value) <= 0):
+            worst = np.min(value)
+            raise ValueError(f"`{name}` is a time constant and must be positive; got {worst:g}")
+        return value
+
+    def _checked_initial(self, name: str, value, dim) -> InitialValue:
+        expected = self.equations.dimension(name)
+        if dim is not None and dim != expected:
+            raise UnitError(
+                f"the initial value of `{name}` must be in {format_dimension(expected)}; "
+                f"got {format_dimension(dim)}"
+            )
+        return value if callable(value) else _checked_array(name, value, self.size)
+
+    def _check_divisors(self) -> None:
+        for name in self.equations.divisors:
+            if name not in self.parameters:
+                raise ValueError(
+                    f"the equations divide by `{name}`, which has no value; "
+                    f"give it one: Population(..., {name}=...)"
+                    + _suggestion(name, [n for n in self.parameters if n != name])
+                )
+
+    def with_values(self, **values: Any) -> Population:
+        """The same population with other values of some parameters or initial states."""
+        merged: dict[str, Any] = {}
+        for name, value in {**self.parameters, **self.initial}.items():
+            dim = self.equations.dimension(name)
+            merged[name] = value if callable(value) else Quantity(value, dim)
+        for name, value in values.items():
+            if name not in self.equations.open_names and name not in self.equations.variables:
+                known = [*merged, *(v.name for v in self.equations.states)]
+                raise ValueError(f"no value `{name}` to change{_suggestion(name, known)}")
+            merged[name] = value
+        return Population(self.size, self.text, **merged)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{n}={_short(v)}" for n, v in self.parameters.items())
+        states = ", ".join(v.name for v in self.equations.states)
+        return f"<Population of {self.size}: states {states or 'none'}; {values}>"
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """A linear map from a variable of one population to an input of another.
+
+    Parameters
+    ----------
+    source : str
+        ``"population.variable"``, a state, algebraic variable or input.
+    target : str
+        ``"population.input"``. Several couplings onto one input add up.
+    weights : array_like, SciPy sparse matrix or Weights
+        Always ``[post, pre]``: the input is ``weights @ source``.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not ``population.variable``, or weights that are not finite numbers in
+        two dimensions.
+    """
+
+    source: str
+    target: str
+    weights: Weights
+
+    def __post_init__(self):
+        for role in ("source", "target"):
+            name = getattr(self, role)
+            if not isinstance(name, str) or name.count(".") != 1:
+                raise ValueError(f'`{role}` must be "population.variable"; got {name!r}')
+        weights = as_weights(self.weights, name=f"weights of {self.label}")
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def label(self) -> str:
+        """``"source->target"``."""
+        return f"{self.source}->{self.target}"
+
+    def __repr__(self) -> str:
+        return f"<Coupling {self.label}: {self.weights!r}>"
+
+
+class Network:
+    """Named populations, coupled.
+
+    Parameters
+    ----------
+    populations : dict of str to Population or Network
+        A network as a member brings its populations in under ``"member/population"``.
+    couplings : sequence of Coupling
+        Among the populations, nested ones by their full name.
+
+    Raises
+    ------
+    ValueError
+        For unknown names (with a suggestion), shapes that do not fit the populations, or a
+        parameter as a target.
+    neurodyn.EquationError
+        For an algebraic loop: a cycle of couplings that passes through no state.
+
+    Examples
+    --------
+    >>> import neurodyn as nd
+    >>> net = nd.Network(
+    ...     {"E": nd.Population(2, "dx/dt = (-x + I)/tau : 1", tau=10*nd.ms)},
+    ...     [nd.Coupling("E.x", "E.I", [[0.0, 1.0], [1.0, 0.0]])],
+    ... )
+    >>> net.state_names
+    ('E.x',)
+    """
+
+    def __init__(
+        self,
+        populations: Mapping[str, Population | Network],
+        couplings: Sequence[Coupling] = (),
+    ):
+        flat: dict[str, Population] = {}
+        flat_couplings: list[Coupling] = []
+        for name, member in populations.items():
+            _check_name(name)
+            if isinstance(member, Network):
+                for inner, population in member.populations.items():
+                    flat[f"{name}/{inner}"] = population
+                flat_couplings += [
+                    Coupling(f"{name}/{c.source}", f"{name}/{c.target}", c.weights)
+                    for c in member.couplings
+                ]
+            elif isinstance(member, Population):
+                flat[name] = member
+            else:
+                raise TypeError(
+                    f"`populations[{name!r}]` must be a Population or a Network; "
+                    f"got {type(member).__name__}"
+                )
+        if not flat:
+            raise ValueError("`populations` is empty: a network needs at least one population")
+        for coupling in couplings:
+            if not isinstance(coupling, Coupling):
+                raise TypeError(
+                    f"`couplings` must hold Couplings; got {type(coupling).__name__}: {coupling!r}"
+                )
+        self._assemble(flat, [*flat_couplings, *couplings])
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def split(self, name: str) -> tuple[str, str]:
+        """``"E.r"`` as ``("E", "r")``, checked to exist as a variable, input or parameter.
+
+        Raises
+        ------
+        ValueError
+            With a suggestion, if there is no such population or variable.
+        """
+        if not isinstance(name, str) or name.count(".") != 1:
+            raise ValueError(f'a variable is named "population.variable"; got {name!r}')
+        population, variable = name.split(".")
+        if population not in self.populations:
+            every = [f"{p}.{v}" for p in self.populations for v in self._names(p)]
+            hint = _suggestion(name, every) or _suggestion(population, self.populations)
+            raise ValueError(
+                f"`{name}`: the network has no population `{population}`{hint}; "
+                f"it has {_listed(self.populations)}"
+            )
+        known = self._names(population)
+        if variable not in known:
+            raise ValueError(
+                f"`{name}`: population `{population}` has no `{variable}`"
+                f"{_suggestion(variable, known)}; it has {_listed(known)}"
+            )
+        return population, variable
+
+    def _names(self, population: str) -> list[str]:
+        equations = self.populations[population].equations
+        return [*equations.variables, *equations.open_names, *equations.noise_names]
+
+    @cached_property
+    def state_names(self) -> tuple[str, ...]:
+        """Full names of the states, in the order in which the flat state vector holds them."""
+        return tuple(
+            f"{name}.{v.name}" for name, p in self.populations.items() for v in p.equations.states
+        )
+
+    @cached_property
+    def input_names(self) -> tuple[str, ...]:
+        """Full names of the inputs: what has no value of its own."""
+        return tuple(
+            f"{name}.{n}"
+            for name, p in self.populations.items()
+            for n in p.equations.open_names
+            if n not in p.parameters
+        )
+
+    @cached_property
+    def coupling_labels(self) -> tuple[str, ...]:
+        """``"E.r->I.drive"`` of each coupling; a repeated one gets ``#2``."""
+        labels: list[str] = []
+        for coupling in self.couplings:
+            count = sum(label.split("#")[0] == coupling.label for label in labels)
+            labels.append(coupling.label if not count else f"{coupling.label}#{count + 1}")
+        return tuple(labels)
+
+    @cached_property
+    def n_states(self) -> int:
+        """Length of the flat state vector."""
+        return sum(p.size * len(p.equations.states) for p in self.populations.values())
+
+    def dimension(self, name: str):
+        """SI dimension of a variable, input or parameter."""
+        population, variable = self.split(name)
+        return self.populations[population].equations.dimension(variable)
+
+    # -- checks --------------------------------------------------------------------------------
+
+    def _check_coupling(self, coupling: Coupling) -> None:
+        source, variable = self.split(coupling.source)
+        target, name = self.split(coupling.target)
+        pre, post = self.populations[source], self.populations[target]
+        if variable in pre.parameters:
+            raise ValueError(
+                f"`{coupling.source}` is a parameter; a coupling starts at a state, an algebraic "
+                "variable or an input"
+            )
+        if name in post.equations.variables or name in post.parameters:
+            kind = "a parameter with a value" if name in post.parameters else "not an input"
+            raise ValueError(
+                f"`{coupling.target}` is {kind}; a coupling ends at an input, a name that the "
+                f"equations use and nothing defines. Inputs: {_listed(self.input_names)}."
+            )
+        as_weights(
+            coupling.weights, name=f"weights of {coupling.label}", shape=(post.size, pre.size)
+        )
+
+    # -- compiling -----------------------------------------------------------------------------
+
+    def structure(self, dtype: str, driven: Sequence[str] = ()) -> Structure:
+        """What the compiler sees: the network without sizes, values and weights."""
+        index = {name: p for p, name in enumerate(self.populations)}
+        targets = {self.split(c.target) for c in self.couplings}
+        populations = []
+        for name, population in self.populations.items():
+            open_names = population.equations.open_names
+            inputs = tuple(n for n in open_names if n not in population.parameters)
+            per_unit = tuple(
+                n for n, v in population.parameters.items() if isinstance(v, np.ndarray)
+            )
+            populations.append(
+                PopulationStructure(
+                    name,
+                    population.equations,
+                    tuple(n for n in population.parameters if n not in per_unit),
+                    per_unit,
+                    inputs,
+                    tuple(
+                        n
+                        for n in inputs
+                        if (name, n) not in targets or f"{name}.{n}" in driven
+                    ),
+                )
+            )
+        couplings = tuple(
+            CouplingStructure(
+                (index[self.split(c.source)[0]], self.split(c.source)[1]),
+                (index[self.split(c.target)[0]], self.split(c.target)[1]),
+                tuple(term.kind for term in c.weights.terms),
+            )
+            for c in self.couplings
+        )
+        return Structure(tuple(populations), couplings, dtype)
+
+    def compiled(self, dtype: str = "float64", driven: Sequence[str] = ()) -> CompiledNetwork:
+        """The compiled network: `field`, `tangent`, `adjoint` and the solvers' loops."""
+        from neurodyn.compile.compiled import CompiledNetwork
+
+        key = (np.dtype(dtype).name, tuple(sorted(driven)))
+        cache = self.__dict__.setdefault("_compiled", {})
+        if key not in cache:
+            cache[key] = CompiledNetwork(self, *key)
+        return cache[key]
+
+    def field(self, x, *, inputs=None, t=0.0, dt=None) -> np.ndarray:
+        """dx/dt at `x`; see `CompiledNetwork.field`."""
+        return self._compiled_for(inputs).field(x, inputs=inputs, t=t, dt=dt)
+
+    def tangent(self, x, v, *, inputs=None, t=0.0, dt=None) -> np.ndarray:
+        """Jacobian at `x` times each of the vectors `v`; see `CompiledNetwork.tangent`."""
+        return self._compiled_for(inputs).tangent(x, v, inputs=inputs, t=t, dt=dt)
+
+    def adjoint(self, x, cotangent, *, inputs=None, t=0.0, dt=None):
+        """Transposed Jacobian and gradients; see `CompiledNetwork.adjoint`."""
+        return self._compiled_for(inputs).adjoint(x, cotangent, inputs=inputs, t=t, dt=dt)
+
+    def jacobian(self, x, *, inputs=None, t=0.0, dt=None) -> np.ndarray:
+        """Jacobian at `x` as a matrix ``(..., n_states, n_states)``."""
+        return self._compiled_for(inputs).jacobian(x, inputs=inputs, t=t, dt=dt)
+
+    def _compiled_for(self, inputs) -> CompiledNetwork:
+        return self.compiled(driven=tuple(inputs or ()))
+
+    def source(self, dtype: str = "float64") -> str:
+        """Text of the generated module that runs this network."""
+        from neurodyn.compile import module
+
+        return module.source(self.structure(dtype))
+
+    # -- new networks from this one ------------------------------------------------------------
+
+    def with_values(self, **values: Any) -> Network:
+        """The same network with other parameters, initial states or weights.
+
+        Parameters
+        ----------
+        **values
+            By full name, ``net.with_values(**{"E.tau": 20*nd.ms, "E.r->E.I_rec": W})``. The new
+            network shares the compiled code unless a scalar parameter becomes an array, or weights
+            change their kind.
+        """
+        by_population: dict[str, dict[str, Any]] = {}
+        by_label: dict[str, Any] = {}
+        for name, value in values.items():
+            if "->" in name:
+                if name not in self.coupling_labels:
+                    raise ValueError(
+                        f"no coupling `{name}`{_suggestion(name, self.coupling_labels)}; "
+                        f"there are {_listed(self.coupling_labels)}"
+                    )
+                by_label[name] = value
+            else:
+                population, variable = self.split(name)
+                by_population.setdefault(population, {})[variable] = value
+        populations = {
+            name: p.with_values(**by_population[name]) if name in by_population else p
+            for name, p in self.populations.items()
+        }
+        couplings = [
+            Coupling(c.source, c.target, by_label[label]) if label in by_label else c
+            for label, c in zip(self.coupling_labels, self.couplings, strict=True)
+        ]
+        new = Network.__new__(Network)
+        new._assemble(populations, couplings)
+        return new
+
+    def _assemble(self, populations: dict[str, Population], couplings: Sequence[Coupling]) -> None:
+        """Take flat populations and couplings, and check them."""
+        self.populations = populations
+        self.couplings = tuple(couplings)
+        for coupling in self.couplings:
+            self._check_coupling(coupling)
+        _ = self.structure("float64").stages  # refuses algebraic loops now, not at the first run
+
+    def initial_state(self, seeds: Sequence[np.random.SeedSequence]) -> dict[str, np.ndarray]:
+        """Initial value of every state, ``(trial, unit)``, one seed a trial."""
+        generators = [np.random.default_rng(seed) for seed in seeds]
+        found = {}
+        for name, population in self.populations.items():
+            for variable in population.equations.states:
+                value = population.initial.get(variable.name, 0.0)
+                rows = np.empty((len(generators), population.size))
+                for row, generator in zip(rows, generators, strict=True):
+                    drawn = value(generator, population.size) if callable(value) else value
+                    row[:] = _checked_array(variable.name, drawn, population.size)
+                found[f"{name}.{variable.name}"] = rows
+        return found
+
+    def __repr__(self) -> str:
+        lines = [f"<Network of {len(self.populations)} populations, {self.n_states} states"]
+        lines += [f"  {name}: {p!r}" for name, p in self.populations.items()]
+        lines += [f"  {c!r}" for c in self.couplings]
+        coupled = {c.target for c in self.couplings}
+        free = [n for n in self.input_names if n not in coupled]
+        if free:
+            lines.append(f"  inputs for signals (0 where none is given): {', '.join(free)}")
+        return "\n".join(lines) + ">"
+
+
+def rate_network(
+    W,
+    *,
+    tau=0.1,
+    activation: str = "tanh",
+    form: str = "voltage",
+    sigma: float = 0.0,
+    **values: Any,
+) -> Network:
+    """A network of rate units, one population ``"E"``.
+
+    In voltage form ``tau dx/dt = -x + W r + I_ext`` with ``r = activation(x)``; in activity form
+    ``tau dr/dt = -r + activation(W r + I_ext)``. With `sigma` the state has white noise of
+    stationary standard deviation `sigma` in the uncoupled unit.
+
+    Parameters
+    ----------
+    W : array_like or Weights, (n, n)
+        Recurrent weights, ``[post, pre]``.
+    tau : float, array_like or Quantity
+        Time constant, s; positive.
+    activation : str
+        Name of a function that equations know: ``"tanh"``, ``"relu"``, ``"sigmoid"``, ...
+    form : {"voltage", "activity"}
+    sigma : float
+        Standard deviation of the noise; 0 leaves it out.
+    **values
+        Further values of the population, such as the initial state ``x=`` (voltage) or ``r=``.
+
+    Returns
+    -------
+    Network
+        Input ``E.I_ext``, coupling ``E.r->E.I_rec``.
+    """
+    weights = as_weights(W, name="W")
+    if weights.shape[0] != weights.shape[1]:
+        raise ValueError(
+            f"`W` must be square, (post, pre); got shape {weights.shape}. "
+            "Input weights belong in a Coupling of their own."
+        )
+    forms = {
+        "voltage": (
+            "dx/dt = (-x + I_rec + I_ext{noise})/tau : 1\nr = {activation}(x) : 1",
+            "x",
+        ),
+        "activity": ("dr/dt = (-r + {activation}(I_rec + I_ext){noise})/tau : 1", "r"),
+    }
+    if form not in forms:
+        raise ValueError(f'`form` must be "voltage" or "activity"; got {form!r}')
+    text, _ = forms[form]
+    if sigma:
+        values["sigma"] = sigma
+    noise = " + sigma*sqrt(2*tau)*xi" if sigma else ""
+    population = Population(
+        weights.shape[0], text.format(activation=activation, noise=noise), tau=tau, **values
+    )
+    return Network({"E": population}, [Coupling("E.r", "E.I_rec", weights)])
+
+
+# -- small helpers -----------------------------------------------------------------------------
+
+
+def _value(name: str, value):
+    return (value, None) if callable(value) else to_si(value, name)
+
+
+def _checked_array(name: str, value, size: int) -> float | np.ndarray:
+    """A finite scalar as float, or a finite array (size,) as a read-only copy."""
+    array = np.array(value, dtype=float)
+    if array.ndim == 0:
+        if not np.isfinite(array):
+            raise ValueError(f"`{name}` must be finite; got {value!r}")
+        return float(array)
+    if array.shape != (size,):
+        raise ValueError(
+            f"`{name}` must be one number or one a unit, shape ({size},); got shape {array.shape}"
+        )
+    if not np.all(np.isfinite(array)):
+        bad = int(np.flatnonzero(~np.isfinite(array))[0])
+        raise ValueError(f"`{name}` must be finite; `{name}[{bad}]` is {array[bad]}")
+    array.setflags(write=False)
+    return array
+
+
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(
+            f"a population's name must be a Python identifier, without `.` or `/`; got {name!r}"
+        )
+
+
+def _suggestion(name: str, known) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _listed(names) -> str:
+    return ", ".join(f"`{n}`" for n in names) or "none"
+
+
+def _short(value) -> str:
+    return f"array{value.shape}" if isinstance(value, np.ndarray) else f"{value:g}"
+
+
+__all__ = ["Coupling", "EquationError", "Network", "Population", "rate_network"]

@@ -1,0 +1,249 @@
+"""What a run records, and where it goes: into memory, or to disk as it comes.
+
+A `Recording` is the list of recorded columns: each variable's units lie side by side in one array
+``(trial, sample, column)`` that the kernels write. Sinks own that array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from neurodyn.compile.compiled import CompiledNetwork
+    from neurodyn.network import Network
+
+#: Bytes that a streamed run holds in memory for recordings, all trials together.
+STREAM_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Column:
+    """One recorded variable: its units, and where they lie in a sample."""
+
+    name: str
+    units: np.ndarray
+    start: int
+    is_subset: bool
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.start + self.units.size)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The columns of a sample.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    """
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def of(cls, network: Network, record) -> Recording:
+        """From a list of names, or a dict of names to units (slice, int array, None for all).
+
+        Raises
+        ------
+        ValueError
+            For unknown names (with a suggestion), parameters, or units out of range.
+        """
+        if record is None:
+            record = network.state_names
+        if isinstance(record, str):
+            record = [record]
+        chosen = dict(record) if isinstance(record, Mapping) else dict.fromkeys(record)
+        columns, start = [], 0
+        for name, units in chosen.items():
+            population, variable = network.split(name)
+            member = network.populations[population]
+            if variable in member.parameters:
+                raise ValueError(f"`record`: `{name}` is a parameter and does not change")
+            index = np.arange(member.size)
+            if units is not None:
+                try:
+                    index = np.atleast_1d(index[units]).astype(np.int64)
+                except (IndexError, TypeError, ValueError):
+                    raise ValueError(
+                        f"`record`: units of `{name}` must be a slice or indices below "
+                        f"{member.size}; got {units!r:.60}"
+                    ) from None
+            columns.append(Column(name, index, start, units is not None))
+            start += index.size
+        return cls(tuple(columns))
+
+    @property
+    def n_columns(self) -> int:
+        return sum(c.units.size for c in self.columns)
+
+    def kernel_tables(self, compiled: CompiledNetwork) -> list[np.ndarray]:
+        """Rows and units of each population, as `record_rows` reads them."""
+        n = len(compiled.structure.populations)
+        rows: list[list[tuple[int, int, int, int]]] = [[] for _ in range(n)]
+        units: list[list[np.ndarray]] = [[] for _ in range(n)]
+        for column in self.columns:
+            p, slot = compiled.slot(column.name)
+            first = sum(u.size for u in units[p])
+            rows[p].append((slot, first, column.units.size, column.start))
+            units[p].append(column.units)
+        tables = []
+        for p in range(n):
+            tables.append(np.array(rows[p], dtype=np.int64).reshape(-1, 4))
+            tables.append(np.concatenate([np.empty(0, np.int64), *units[p]]))
+        return tables
+
+    def unit_index(self) -> dict[str, np.ndarray]:
+        """Units of the variables of which only a part is recorded."""
+        return {c.name: c.units for c in self.columns if c.is_subset}
+
+
+class MemorySink:
+    """Keeps all samples.
+
+    Parameters
+    ----------
+    recording : Recording
+    n_trials, n_samples : int
+    dtype : numpy.dtype
+
+    Raises
+    ------
+    MemoryError
+        If the recording is larger than the memory that is free, with the estimate.
+    """
+
+    def __init__(self, recording: Recording, n_trials: int, n_samples: int, dtype: np.dtype):
+        self.recording = recording
+        shape = (n_trials, n_samples, recording.n_columns)
+        _check_fits(shape, dtype)
+        self.array = np.empty(shape, dtype=dtype)
+        self.capacity = n_samples
+        self.first_sample = 0
+
+    def room(self, sample: int) -> int:
+        """Samples that fit from number `sample` on."""
+        return self.capacity - sample
+
+    def finished(self, n_samples: int) -> None:
+        """Tell that samples up to `n_samples` are complete."""
+
+    def records(self, n_samples: int) -> dict[str, np.ndarray]:
+        return {c.name: self.array[:, :n_samples, c.slice] for c in self.recording.columns}
+
+
+def _check_fits(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    needed = float(np.prod([float(s) for s in shape])) * dtype.itemsize
+    if needed < 2**27:
+        return
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if needed > 0.9 * free:
+        raise MemoryError(
+            f"the recording needs {needed / 2**30:.1f} GiB "
+            f"({shape[0]} trials x {shape[1]} samples x {shape[2]} values of {dtype.itemsize} "
+            f"bytes), and {free / 2**30:.1f} GiB are free. Record less often (`every=`), fewer "
+            'variables or units (`record=`), in single precision (`dtype="float32"`), or stream to '
+            'disk (`store="run.zarr"`).'
+        )
+
+
+class ZarrSink:
+    """Writes samples to a Zarr store block by block, in bounded memory.
+
+    The time axis is laid out in full at the start, so that the store can be opened at any moment,
+    also after a crash; what has not been simulated yet reads as NaN, and the store's attribute
+    ``committed`` says how many samples are final.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the store, ending in ``.zarr``; must not exist, unless `resume`.
+    recording, n_trials, n_samples, dtype
+        As for `MemorySink`.
+    time : ndarray, (sample,)
+        s.
+    attributes : dict
+        Global attributes of the store.
+    """
+
+    def __init__(self, path, recording, n_trials, n_samples, dtype, time, units, attributes):
+        from neurodyn.streaming import ZarrStream
+
+        self.recording = recording
+        per_sample = max(1, n_trials * recording.n_columns * dtype.itemsize)
+        self.capacity = int(np.clip(STREAM_BYTES // per_sample, 1, n_samples))
+        self.array = np.empty((n_trials, self.capacity, recording.n_columns), dtype=dtype)
+        self.first_sample = 0
+        self.stream = ZarrStream(
+            path,
+            {c.name: (n_trials, n_samples, c.units.size) for c in recording.columns},
+            dtype,
+            time,
+            units,
+            recording.unit_index(),
+            block=self.capacity,
+            attributes=attributes,
+        )
+
+    def room(self, sample: int) -> int:
+        return self.first_sample + self.capacity - sample
+
+    def finished(self, n_samples: int) -> None:
+        """Write a full block; the last one may be shorter."""
+        if n_samples == self.first_sample + self.capacity:
+            self.flush(n_samples)
+
+    def flush(self, n_samples: int) -> None:
+        """Write what is there and make it final."""
+        count = n_samples - self.first_sample
+        if count:
+            for column in self.recording.columns:
+                self.stream.write(
+                    column.name, self.first_sample, self.array[:, :count, column.slice]
+                )
+            self.stream.commit(n_samples)
+            self.first_sample = n_samples
+
+
+def concatenate(runs: Sequence):
+    """Join consecutive runs along time into one Dataset.
+
+    Parameters
+    ----------
+    runs : sequence of xarray.Dataset
+        Each continued from the one before by ``simulate(..., initial=before)``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Recordings joined along ``time``; final state and attributes of the last.
+
+    Raises
+    ------
+    ValueError
+        If a run does not begin where the one before ended.
+    """
+    import xarray as xr
+
+    runs = list(runs)
+    for before, after in zip(runs, runs[1:], strict=False):
+        end, start = before.attrs["run"]["next_step"], after.attrs["run"]["first_step"]
+        if end != start:
+            raise ValueError(
+                f"`runs` are not consecutive: one ends before step {end}, the next begins at {start}"
+            )
+    series = [run[[n for n in run.data_vars if "time" in run[n].dims]] for run in runs]
+    joined = xr.concat(series, dim="time", combine_attrs="drop")
+    last = runs[-1]
+    final = last[[n for n in last.data_vars if "time" not in last[n].dims]]
+    result = xr.merge([joined, final], combine_attrs="drop")
+    result.attrs = {**last.attrs, "run": {**last.attrs["run"]}}
+    result.attrs["run"]["first_step"] = runs[0].attrs["run"]["first_step"]
+    return result

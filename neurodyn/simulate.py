@@ -1,0 +1,680 @@
+"""Run a network: `simulate`, and what can stop it.
+
+The time loop is compiled; Python sees it in chunks of about 0.2 s, between which it looks for an
+interrupt, checks that the state is finite, reports progress, and hands finished samples on.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import time as clock
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurodyn.recording import MemorySink, Recording, ZarrSink
+from neurodyn.solvers import Solver
+from neurodyn.time_grid import count_steps
+from neurodyn.units import UnitError, format_dimension, to_si
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from neurodyn.compile.compiled import CompiledNetwork
+    from neurodyn.network import Network
+
+#: Wall time that a chunk of steps should take, s.
+_CHUNK_SECONDS = 0.2
+#: Bytes of varying inputs that are laid out at once, all trials together.
+_DRIVE_BYTES = 32 * 2**20
+#: Bytes of workspace that a block of trials should keep to: it then stays in the level-2 cache.
+_BLOCK_BYTES = 384 * 2**10
+
+#: Purposes of random streams; a stream's key is (purpose, trial) under the run's root seed.
+_INITIAL, _NOISE, _SIGNAL = 0, 1, 2
+
+_raise_interrupts = contextvars.ContextVar("raise_interrupts", default=False)
+
+
+class SimulationDiverged(ArithmeticError):
+    """A state became infinite or NaN; the message says which, where and when.
+
+    Attributes
+    ----------
+    variable : str
+        Full name of the first state that is not finite.
+    trial, unit : int
+    time : float
+        Beginning of the first step whose result is not finite, s.
+    dataset : xarray.Dataset
+        All samples before that time.
+    """
+
+    def __init__(self, message: str, variable: str, trial: int, unit: int, time: float, dataset):
+        super().__init__(message)
+        self.variable = variable
+        self.trial = trial
+        self.unit = unit
+        self.time = time
+        self.dataset = dataset
+
+
+@contextmanager
+def interrupts_raise():
+    """Within this context Ctrl-C leaves `simulate` as KeyboardInterrupt, as programs want it."""
+    token = _raise_interrupts.set(True)
+    try:
+        yield
+    finally:
+        _raise_interrupts.reset(token)
+
+
+def simulate(
+    network: Network,
+    solver: Solver,
+    duration,
+    *,
+    trials: int | None = None,
+    record: Sequence[str] | Mapping[str, Any] | None = None,
+    every=None,
+    inputs: Mapping[str, Any] | None = None,
+    initial: xr.Dataset | Mapping[str, Any] | None = None,
+    rng=None,
+    dtype: str = "float64",
+    store=None,
+    threads: int | None = None,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Integrate a network in time.
+
+    Parameters
+    ----------
+    network : Network
+    solver : Solver
+        For example ``nd.RK4(dt=1*nd.ms)``.
+    duration : float or Quantity
+        s; a multiple of dt.
+    trials : int, optional
+        Independent repetitions, each with its own random streams; default 1, or as many as
+        `initial` has.
+    record : sequence of str or dict, optional
+        Variables, inputs or noise (``"E.xi"``) to record; a dict gives the units of each,
+        ``{"E.r": slice(0, 10)}``. Default: all states.
+    every : float or Quantity, optional
+        Interval between samples, s; a multiple of dt, default dt. Samples are taken at 0, every,
+        2 every, ..., before the step that begins there; the end of the run belongs to its
+        continuation, and its state is in the variables ``<state>.final``.
+    inputs : dict of str to Signal or array_like, optional
+        External input by name. A number or ``(unit,)`` array holds for all time; arrays
+        ``(time, unit)`` and ``(trial, time, unit)`` give one value a step of dt. Where couplings end
+        at the same input, both add. Inputs that nothing fills are 0.
+    initial : Dataset or dict, optional
+        The Dataset of an earlier run, to continue it: state, time and random streams go on so that
+        both runs together equal an unbroken one bit for bit. Or states by name, as a number,
+        ``(unit,)`` or ``(trial, unit)``; states not named start as their population says.
+    rng : int, SeedSequence, Generator or None
+        Root of all random numbers of the run. Trial k draws the same numbers however many trials
+        there are. None takes fresh entropy, and with a Dataset as `initial` that run's root.
+    dtype : {"float64", "float32"}
+    store : path, optional
+        Zarr folder to which samples are streamed in bounded memory; the Dataset returned reads from
+        it when used.
+    threads : int, optional
+        Threads over trials; default: the number that numba may use (``NUMBA_NUM_THREADS``). The
+        numbers do not depend on it.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables ``(trial, time, <population>.unit)`` with units; attributes say how it was made.
+        If the run was interrupted (Ctrl-C) it holds the samples so far, its attribute ``stopped``
+        says where, and a RuntimeWarning is given.
+
+    Raises
+    ------
+    SimulationDiverged
+        When a state is no longer finite; the error carries the samples so far.
+    ValueError
+        For names, shapes, times or units that do not fit, before anything runs.
+    MemoryError
+        For a recording larger than the free memory, before anything runs.
+
+    Notes
+    -----
+    The first run of a new network structure compiles for some seconds; later ones, in later
+    processes too, load the machine code from disk.
+    """
+    run = _Run(network, solver, duration, trials, every, inputs, initial, rng, dtype)
+    recording = Recording.of(network, record)
+    sink = run.sink(recording, store)
+    return run.execute(recording, sink, threads, progress)
+
+
+@dataclass
+class _Block:
+    """Trials that are computed together, with their workspaces."""
+
+    trials: slice
+    workspaces: list[np.ndarray]
+    keys: np.ndarray
+    control: np.ndarray
+
+
+class _Run:
+    """One call of `simulate`: its checked arguments and its progress."""
+
+    def __init__(self, network, solver, duration, trials, every, inputs, initial, rng, dtype):
+        from neurodyn.provenance import Stopwatch
+
+        self.stopwatch = Stopwatch()
+        if not isinstance(solver, Solver):
+            raise TypeError(f"`solver` must be a solver such as nd.Euler(dt=...); got {solver!r}")
+        self.network, self.solver, self.dt = network, solver, solver.dt
+        self.n_steps = count_steps(duration, self.dt, "duration")
+        self.every = 1 if every is None else count_steps(every, self.dt, "every")
+        previous = None if initial is None or isinstance(initial, Mapping) and not hasattr(
+            initial, "attrs"
+        ) else _previous_run(initial)
+        self.first_step = previous["next_step"] if previous else 0
+        self.root = _root(rng, previous)
+        if previous and abs(previous["dt"] - self.dt) > 1e-12 * self.dt:
+            self.first_step = _other_grid(previous, self.dt)
+        self.n_trials = _trial_count(trials, initial, previous)
+        self.signals = _signals(network, inputs)
+        self.compiled: CompiledNetwork = network.compiled(dtype, tuple(self.signals))
+        self._check_noise()
+        self.blocks = self._blocks(self._initial_state(initial, previous), previous)
+        self.samplers = self._samplers()
+        self.position = 0
+
+    # -- setting up ----------------------------------------------------------------------------
+
+    def _check_noise(self) -> None:
+        streams = self.compiled.structure.noise_streams
+        if streams and not self.solver.takes_noise:
+            name = self.compiled.structure.label(*streams[0])
+            raise ValueError(
+                f"{type(self.solver).__name__} does not integrate noise, and the network has "
+                f"`{name}`; use nd.Euler (Ito), nd.Heun (Stratonovich) or nd.ExponentialEuler"
+            )
+
+    def seeds(self, purpose: int, extra: tuple[int, ...] = ()) -> list[np.random.SeedSequence]:
+        """One seed a trial for a purpose."""
+        return [
+            np.random.SeedSequence(
+                self.root.entropy, spawn_key=(*self.root.spawn_key, purpose, *extra, trial)
+            )
+            for trial in range(self.n_trials)
+        ]
+
+    def _initial_state(self, initial, previous) -> dict[str, np.ndarray]:
+        if previous:
+            return previous["state"]
+        state = self.network.initial_state(self.seeds(_INITIAL))
+        for name, value in (initial or {}).items():
+            if name not in state:
+                self.network.split(name)
+                raise ValueError(
+                    f"`initial`: `{name}` is not a state; states: {', '.join(state)}"
+                )
+            state[name] = _broadcast_state(name, value, state[name], self.network)
+        return state
+
+    def _blocks(self, state, previous) -> list[_Block]:
+        """Cut the trials into blocks whose workspaces fit the cache."""
+        n_scratch = self.solver.scratch
+        per_trial = self.compiled.dtype.itemsize * sum(
+            (len(p.slots) + n_scratch * len(p.states)) * size
+            for p, size in zip(self.compiled.structure.populations, self.compiled.sizes, strict=True)
+        )
+        size = 1 if self.solver.adaptive else max(4, _BLOCK_BYTES // per_trial // 4 * 4)
+        # Two blocks at least, of four trials or more, so that two threads have work.
+        if self.n_trials >= 8 and size > self.n_trials // 2:
+            size = -(-self.n_trials // 8) * 4
+        keys = np.array([seed.generate_state(2) for seed in self.seeds(_NOISE)], dtype=np.uint32)
+        steps = previous["step_size"] if previous and previous["step_size"] is not None else None
+        blocks = []
+        for start in range(0, self.n_trials, size):
+            trials = slice(start, min(start + size, self.n_trials))
+            workspaces = self.compiled.workspaces(trials.stop - start, n_scratch)
+            self.compiled.put(workspaces, {n: v[trials] for n, v in state.items()})
+            control = np.array([self.dt if steps is None else steps[start], 0.0, 0.0, 0.0])
+            blocks.append(_Block(trials, workspaces, keys[trials], control))
+        return blocks
+
+    def _samplers(self) -> list[tuple[Any, np.ndarray | None]]:
+        """For each driven input its sampler, or the one row that holds always."""
+        found = []
+        for name in self.compiled.driven_names:
+            signal = self.signals.get(name)
+            population, variable = self.network.split(name)
+            size = self.network.populations[population].size
+            if signal is None or signal.is_constant:
+                value = np.zeros(1) if signal is None else signal.constant_value(size)
+                found.append((None, value.reshape(1, 1, -1).astype(self.compiled.dtype)))
+                continue
+            position = self.network.input_names.index(name)
+            sampler = signal.sampler(
+                self.dt,
+                size,
+                self.seeds(_SIGNAL, (position,)),
+                self.first_step,
+                n_steps=self.n_steps,
+                name=name,
+            )
+            found.append((sampler, None))
+        return found
+
+    def sink(self, recording: Recording, store) -> MemorySink | ZarrSink:
+        n_samples = self.sample_count(self.n_steps)
+        if store is None:
+            return MemorySink(recording, self.n_trials, n_samples, self.compiled.dtype)
+        return ZarrSink(
+            store,
+            recording,
+            self.n_trials,
+            n_samples,
+            self.compiled.dtype,
+            self.sample_times(n_samples),
+            self.units([c.name for c in recording.columns]),
+            self.attributes(None),
+        )
+
+    # -- samples -------------------------------------------------------------------------------
+
+    @property
+    def first_sample(self) -> int:
+        """Number, counted from time 0, of the first sample of this run."""
+        return -(-self.first_step // self.every)
+
+    def sample_count(self, n_steps: int) -> int:
+        """Samples in the first `n_steps` steps of the run."""
+        return -(-(self.first_step + n_steps) // self.every) - self.first_sample
+
+    def sample_times(self, n_samples: int) -> np.ndarray:
+        return (self.first_sample + np.arange(n_samples)) * self.every * self.dt
+
+    def units(self, names) -> dict[str, str]:
+        return {name: format_dimension(self.network.dimension(name)) for name in names}
+
+    # -- running -------------------------------------------------------------------------------
+
+    def execute(self, recording, sink, threads, progress) -> xr.Dataset:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self.tables = recording.kernel_tables(self.compiled)
+        self.kernel = getattr(self.compiled.module, f"run_{self.solver.method}")
+        stopped = None
+        n_threads = min(len(self.blocks), _thread_count(threads))
+        with ThreadPoolExecutor(n_threads) as pool, _bar(progress, self.n_steps * self.dt) as bar:
+            n = 1  # the first chunk is short: it compiles, and tells how long a step takes
+            while self.position < self.n_steps:
+                n = self._chunk(n, sink)
+                started = clock.perf_counter()
+                interrupted = self._advance(n, sink, pool)
+                elapsed = clock.perf_counter() - started
+                self._check_finite(n, recording, sink)
+                self.position += n
+                sink.finished(self.sample_count(self.position))
+                bar(n * self.dt)
+                if interrupted:
+                    stopped = f"interrupted at t = {self.time:.6g} s"
+                    break
+                n = int(min(8 * n, max(1, n * _CHUNK_SECONDS / max(elapsed, 1e-6))))
+        result = self.dataset(recording, sink, stopped)
+        if stopped:
+            if _raise_interrupts.get():
+                raise KeyboardInterrupt(stopped)
+            warnings.warn(
+                f"simulate was {stopped}; the Dataset holds the samples so far",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return result
+
+    @property
+    def time(self) -> float:
+        return (self.first_step + self.position) * self.dt
+
+    def _chunk(self, n: int, sink) -> int:
+        """At most `n` steps: not beyond the end, the room for samples, or for inputs."""
+        n = min(n, self.n_steps - self.position)
+        done = self.sample_count(self.position)
+        if self.sample_count(self.position + n) - done > sink.room(done):
+            last = self.first_sample + done + sink.room(done)
+            n = last * self.every - self.first_step - self.position
+        per_step = sum(
+            s.n_trials * s.n_units * self.compiled.dtype.itemsize for s, _ in self.samplers if s
+        )
+        return max(1, min(n, _DRIVE_BYTES // per_step)) if per_step else n
+
+    def _advance(self, n: int, sink, pool) -> bool:
+        """Run `n` steps of all blocks; True if Ctrl-C came meanwhile."""
+        self.drives = [
+            row if sampler is None else sampler.take(n).astype(self.compiled.dtype, copy=False)
+            for sampler, row in self.samplers
+        ]
+        self.starts = [self._snapshot(block) for block in self.blocks]
+        first = self.first_step + self.position
+        futures = [pool.submit(self._run_block, block, first, n, sink) for block in self.blocks]
+        interrupted = False
+        for future in futures:
+            while True:
+                try:
+                    future.result()
+                    break
+                except KeyboardInterrupt:
+                    interrupted = True
+        return interrupted
+
+    def _run_block(self, block: _Block, first: int, n: int, sink, row: int = 0) -> None:
+        compiled = self.compiled
+        drives = [
+            np.ascontiguousarray(
+                (d if d.shape[0] == 1 else d[row:])[:, block.trials if d.shape[1] > 1 else slice(None)]
+            )
+            for d in self.drives
+        ]
+        extra = []
+        if self.solver.adaptive:
+            real = compiled.dtype.type
+            extra = [real(self.solver.rtol), real(self.solver.atol), block.control]
+        self.kernel(
+            *block.workspaces,
+            *compiled.value_arrays,
+            *compiled.weight_arrays,
+            *drives,
+            block.keys,
+            first,
+            n,
+            self.dt,
+            self.every,
+            sink.array[block.trials],
+            self.first_sample + sink.first_sample,
+            *self.tables,
+            *extra,
+        )
+
+    # -- divergence ----------------------------------------------------------------------------
+
+    def _states(self, block: _Block) -> list[np.ndarray]:
+        populations = self.compiled.structure.populations
+        return [w[: len(p.states)] for w, p in zip(block.workspaces, populations, strict=True)]
+
+    def _snapshot(self, block: _Block):
+        return [s.copy() for s in self._states(block)], block.control.copy()
+
+    def _restore(self, block: _Block, snapshot) -> None:
+        for state, saved in zip(self._states(block), snapshot[0], strict=True):
+            state[...] = saved
+        block.control[:] = snapshot[1]
+
+    def _is_finite(self, block: _Block) -> bool:
+        return block.control[3] == 0 and all(np.isfinite(s).all() for s in self._states(block))
+
+    def _check_finite(self, n: int, recording, sink) -> None:
+        bad = [k for k, block in enumerate(self.blocks) if not self._is_finite(block)]
+        if not bad:
+            return
+        finite_steps, k = min(
+            (self._finite_steps(self.blocks[k], self.starts[k], n, sink), k) for k in bad
+        )
+        culprit = self.blocks[k]
+        self.position += finite_steps
+        variable, trial, unit, value = self._first_bad(culprit)
+        sink.finished(self.sample_count(self.position))
+        message = (
+            f"`{variable}` of unit {unit} in trial {trial} became {value} in the step that begins at "
+            f"t = {self.time:.6g} s (dt = {self.dt:g} s). Try a smaller dt, or ExponentialEuler for "
+            "stiff equations; if that does not help, the equations themselves grow without bound. "
+            "The samples so far are in the error's `dataset`."
+        )
+        dataset = self.dataset(recording, sink, f"diverged at t = {self.time:.6g} s")
+        raise SimulationDiverged(message, variable, trial, unit, self.time, dataset)
+
+    def _finite_steps(self, block: _Block, start, n: int, sink) -> int:
+        """How many of the chunk's `n` steps of a block give finite states; it stands after them.
+
+        The steps are run again from the chunk's beginning in halves: the same numbers come out, so
+        the samples that are written again do not change.
+        """
+        done = 0
+        saved = start
+        while n > 1:
+            half = n // 2
+            self._restore(block, saved)
+            self._run_block(block, self.first_step + self.position + done, half, sink, row=done)
+            if self._is_finite(block):
+                saved = self._snapshot(block)
+                done += half
+                n -= half
+            else:
+                n = half
+        self._restore(block, saved)
+        self._run_block(block, self.first_step + self.position + done, 1, sink, row=done)
+        return done
+
+    def _first_bad(self, block: _Block) -> tuple[str, int, int, float]:
+        for p, states in enumerate(self._states(block)):
+            for s, values in enumerate(states):
+                wrong = np.argwhere(~np.isfinite(values))
+                if wrong.size:
+                    trial, unit = map(int, wrong[0])
+                    population = self.compiled.structure.populations[p]
+                    name = f"{population.name}.{population.states[s]}"
+                    return name, block.trials.start + trial, unit, float(values[trial, unit])
+        # The adaptive solver gives up before anything overflows.
+        name = self.network.state_names[0]
+        return name, block.trials.start, 0, float("nan")
+
+    # -- results -------------------------------------------------------------------------------
+
+    def final_state(self) -> dict[str, np.ndarray]:
+        found = {}
+        for name in self.network.state_names:
+            p, slot = self.compiled.slot(name)
+            found[name] = np.concatenate([b.workspaces[p][slot] for b in self.blocks])
+        return found
+
+    def attributes(self, stopped: str | None) -> dict[str, Any]:
+        from neurodyn.provenance import provenance
+
+        network = self.network
+        parameters = {
+            f"{name}.{n}": value
+            for name, p in network.populations.items()
+            for n, value in p.parameters.items()
+        }
+        equations = "\n".join(f"{name}:\n{p.text}" for name, p in network.populations.items())
+        run = {
+            "dt": self.dt,
+            "first_step": self.first_step,
+            "next_step": self.first_step + self.position,
+            "entropy": str(self.root.entropy),
+            "spawn_key": [int(k) for k in self.root.spawn_key],
+        }
+        if self.solver.adaptive:
+            run["step_size"] = [float(b.control[0]) for b in self.blocks]
+            run["accepted_steps"] = [int(b.control[1]) for b in self.blocks]
+            run["rejected_steps"] = [int(b.control[2]) for b in self.blocks]
+        text = "\n".join([equations, *map(repr, network.couplings)])
+        return {
+            "run": run,
+            **provenance(
+                network=text,
+                parameters=parameters,
+                solver=self.solver.describe(),
+                dt=self.dt,
+                rng=self.root,
+                inputs={name: s.describe() for name, s in self.signals.items()},
+                dtype=self.compiled.dtype.name,
+                stopwatch=self.stopwatch,
+            ),
+            **({"stopped": stopped} if stopped else {}),
+        }
+
+    def dataset(self, recording, sink, stopped) -> xr.Dataset:
+        n_samples = self.sample_count(self.position)
+        final = self.final_state()
+        names = [c.name for c in recording.columns]
+        units = self.units([*names, *final])
+        if isinstance(sink, ZarrSink):
+            from neurodyn.results import load
+
+            sink.flush(n_samples)
+            sink.stream.close(final, units, self.attributes(stopped))
+            ds = load(sink.stream.path, lazy=True)
+            return ds.isel(time=slice(0, n_samples))
+        from neurodyn.results import time_series
+
+        records = sink.records(n_samples)
+        for column in recording.columns:
+            if column.name.rpartition(".")[2].startswith("xi"):
+                # Kernels keep standard normal numbers; white noise has them over sqrt(dt).
+                records[column.name] = records[column.name] / np.sqrt(self.dt)
+        return time_series(
+            records,
+            self.sample_times(n_samples),
+            units,
+            final,
+            self.attributes(stopped),
+            recording.unit_index(),
+        )
+
+
+# -- arguments ---------------------------------------------------------------------------------
+
+
+def _root(rng, previous) -> np.random.SeedSequence:
+    """The seed of all streams: from `rng`, or the earlier run's, so that its streams go on."""
+    if rng is None and previous:
+        return np.random.SeedSequence(previous["entropy"], spawn_key=previous["spawn_key"])
+    if isinstance(rng, np.random.SeedSequence):
+        return rng
+    if isinstance(rng, np.random.Generator):
+        return np.random.SeedSequence([int(n) for n in rng.integers(0, 2**32, size=4)])
+    if rng is None:
+        return np.random.SeedSequence()
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.SeedSequence(int(rng))
+    raise ValueError(
+        f"`rng` must be a non-negative integer, a SeedSequence, a Generator or None; got {rng!r}"
+    )
+
+
+def _previous_run(ds) -> dict[str, Any]:
+    """State and position of an earlier run, from its Dataset."""
+    from neurodyn.results import final_state
+
+    if not hasattr(ds, "data_vars"):
+        raise TypeError(
+            "`initial` must be the Dataset of an earlier run or a dict of states; "
+            f"got {type(ds).__name__}"
+        )
+    run = ds.attrs.get("run")
+    if not isinstance(run, Mapping):
+        raise ValueError("`initial` is a Dataset that simulate did not make: it has no `run`")
+    entropy = run["entropy"].strip("[]").split(",")
+    entropy = [int(e) for e in entropy] if len(entropy) > 1 else int(entropy[0])
+    return {
+        "state": {n: np.asarray(v) for n, v in final_state(ds).items()},
+        "dt": run["dt"],
+        "next_step": run["next_step"],
+        "entropy": entropy,
+        "spawn_key": tuple(run["spawn_key"]),
+        "step_size": run.get("step_size"),
+    }
+
+
+def _other_grid(previous, dt: float) -> int:
+    """The step at which a run goes on with another dt."""
+    return count_steps(previous["next_step"] * previous["dt"], dt, "the time `initial` ended at")
+
+
+def _trial_count(trials, initial, previous) -> int:
+    found = None
+    if previous:
+        found = len(next(iter(previous["state"].values())))
+    elif initial:
+        sizes = {np.shape(to_si(v, n).value)[0] for n, v in initial.items()
+                 if np.ndim(to_si(v, n).value) == 2}  # fmt: skip
+        found = max(sizes, default=None)
+    if trials is None:
+        return found or 1
+    if isinstance(trials, bool) or not isinstance(trials, (int, np.integer)) or trials < 1:
+        raise ValueError(f"`trials` must be a positive integer; got {trials!r}")
+    if found not in (None, 1, trials):
+        raise ValueError(f"`trials` is {trials}, but `initial` has {found}")
+    return int(trials)
+
+
+def _signals(network, inputs) -> dict[str, Any]:
+    if not inputs:
+        return {}
+    from neurodyn.signals import as_signal
+
+    found = {}
+    for name, value in inputs.items():
+        network.split(name)
+        if name not in network.input_names:
+            raise ValueError(
+                f"`inputs`: `{name}` is not an input; inputs: {', '.join(network.input_names)}"
+            )
+        signal = as_signal(value, name)
+        expected = network.dimension(name)
+        if signal.dim not in (None, expected):
+            raise UnitError(
+                f"`inputs`: `{name}` must be in {format_dimension(expected)}; "
+                f"got {format_dimension(signal.dim)}"
+            )
+        found[name] = signal
+    return found
+
+
+def _broadcast_state(name, value, like: np.ndarray, network) -> np.ndarray:
+    value, dim = to_si(value, f"initial[{name!r}]")
+    expected = network.dimension(name)
+    if dim not in (None, expected):
+        raise UnitError(
+            f"`initial`: `{name}` must be in {format_dimension(expected)}; "
+            f"got {format_dimension(dim)}"
+        )
+    try:
+        array = np.broadcast_to(value, like.shape)
+    except ValueError:
+        raise ValueError(
+            f"`initial`: `{name}` must be a number, ({like.shape[1]},) or {like.shape}; "
+            f"got shape {np.shape(value)}"
+        ) from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"`initial`: `{name}` must be finite")
+    return np.array(array, dtype=float)
+
+
+def _thread_count(threads: int | None) -> int:
+    if threads is None:
+        import numba
+
+        return numba.config.NUMBA_NUM_THREADS
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ValueError(f"`threads` must be a positive integer; got {threads!r}")
+    return int(threads)
+
+
+@contextmanager
+def _bar(progress: bool, duration: float):
+    """A function to call with the model time done; it draws a bar if wanted."""
+    if not progress:
+        yield lambda seconds: None
+        return
+    from tqdm.auto import tqdm
+
+    form = "{l_bar}{bar}| {n:.3g}/{total:.3g} s [{elapsed}<{remaining}]"
+    with tqdm(total=duration, desc="simulate", bar_format=form) as bar:
+        yield bar.update

@@ -1,0 +1,121 @@
+"""Long recordings on disk: a Zarr store laid out in full, filled block by block.
+
+The whole time axis exists from the start, because a store whose arrays grow can be left unreadable
+by a crash between two of its metadata files. What is not written yet reads as NaN; the attribute
+``committed`` counts the samples that are final.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from neurodyn import results
+
+
+class ZarrStream:
+    """A store that `neurodyn.load` reads at any moment.
+
+    Parameters
+    ----------
+    path : str or Path
+        Must end in ``.zarr`` and not exist.
+    shapes : dict of str to (trial, sample, unit)
+        Shape of each recorded variable.
+    dtype : numpy.dtype
+    time : ndarray, (sample,)
+        s.
+    units : dict of str to str
+        Unit of each variable.
+    unit_index : dict of str to ndarray
+        Recorded units of the variables of which only a part is recorded.
+    block : int
+        Samples a chunk.
+    attributes : dict
+        Global attributes.
+
+    Raises
+    ------
+    ValueError
+        If the path has another suffix.
+    FileExistsError
+        If there is something at the path.
+    """
+
+    def __init__(self, path, shapes, dtype, time, units, unit_index, block, attributes):
+        import zarr
+
+        self.path = Path(path)
+        if self.path.suffix != ".zarr":
+            raise ValueError(f"`store` must end in .zarr; got {str(path)!r}")
+        if self.path.exists():
+            raise FileExistsError(
+                f"`store` exists already: {path}. Choose another folder, or remove it; to continue "
+                "a run, store the continuation beside it."
+            )
+        # An empty recording of the same names tells dimensions, coordinates and attributes.
+        empty = {name: np.empty((shape[0], 0, shape[2]), dtype) for name, shape in shapes.items()}
+        template = results.time_series(
+            empty, time[:0], units, {}, attributes, {n: unit_index[n] for n in unit_index}
+        )
+        self.group = zarr.open_group(self.path, mode="w-")
+        self.arrays = {}
+        encoded = results.encode(template)
+        for name, shape in shapes.items():
+            variable = encoded[results.quote(name)]
+            self.arrays[name] = self.group.create_array(
+                results.quote(name),
+                shape=shape,
+                chunks=(shape[0], block, shape[2]),
+                dtype=dtype,
+                fill_value=np.nan,
+                compressors=None,
+                dimension_names=variable.dims,
+                attributes=dict(variable.attrs),
+            )
+        for name, variable in encoded.coords.items():
+            values = time if name == "time" else variable.values
+            self._put(str(name), values, variable.dims, dict(variable.attrs))
+        self.group.attrs.update(encoded.attrs)
+        self.group.attrs["committed"] = 0
+
+    def _put(self, name, values, dims, attributes) -> None:
+        array = self.group.create_array(
+            name,
+            shape=values.shape,
+            dtype=values.dtype,
+            compressors=None,
+            dimension_names=dims,
+            attributes=attributes,
+        )
+        array[...] = values
+
+    def write(self, name: str, first: int, values: np.ndarray) -> None:
+        """Write samples ``(trial, sample, unit)`` of a variable from number `first` on."""
+        self.arrays[name][:, first : first + values.shape[1]] = values
+
+    def commit(self, n_samples: int) -> None:
+        """Declare the first `n_samples` final."""
+        self.group.attrs["committed"] = int(n_samples)
+
+    def close(self, final_state, units, attributes) -> None:
+        """Add the state at the end and the attributes that are known only then."""
+        template = results.encode(
+            results.time_series({}, np.empty(0), units, final_state, attributes)
+        )
+        for name, variable in template.data_vars.items():
+            dims = tuple(
+                f"{d}.final" if self._dim_size(d) not in (None, s) else d
+                for d, s in zip(variable.dims, variable.shape, strict=True)
+            )
+            self._put(str(name), variable.values, dims, dict(variable.attrs))
+        committed = self.group.attrs["committed"]
+        self.group.attrs.update({**template.attrs, "committed": committed})
+
+    def _dim_size(self, dim) -> int | None:
+        for array in self.arrays.values():
+            names = array.metadata.dimension_names
+            if dim in names:
+                return array.shape[names.index(dim)]
+        return None
