@@ -321,6 +321,16 @@ class Network:
         as_weights(
             coupling.weights, name=f"weights of {coupling.label}", shape=(post.size, pre.size)
         )
+        if coupling.weights.dim is not None:
+            brought = pre.equations.dimension(variable)
+            brought = tuple(a + b for a, b in zip(brought, coupling.weights.dim, strict=True))
+            wanted = post.equations.dimension(name)
+            if brought != wanted:
+                raise UnitError(
+                    f"`{coupling.label}`: weights in {format_dimension(coupling.weights.dim)} times "
+                    f"`{coupling.source}` give {format_dimension(brought)}, but "
+                    f"`{coupling.target}` is in {format_dimension(wanted)}"
+                )
 
     # -- compiling -----------------------------------------------------------------------------
 

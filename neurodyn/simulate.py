@@ -163,6 +163,7 @@ class _Block:
     trials: slice
     workspaces: list[np.ndarray]
     keys: np.ndarray
+    normals: np.ndarray
     control: np.ndarray
 
 
@@ -228,15 +229,16 @@ class _Run:
 
     def _blocks(self, state, previous) -> list[_Block]:
         """Cut the trials into blocks whose workspaces fit the cache."""
+        from neurodyn.compile.random_source import normals_scratch
+
         n_scratch = self.solver.scratch
         per_trial = self.compiled.dtype.itemsize * sum(
-            (len(p.slots) + n_scratch * len(p.states)) * size
-            for p, size in zip(self.compiled.structure.populations, self.compiled.sizes, strict=True)
+            (len(p.slots) + n_scratch * len(p.states)) * width
+            for p, width in zip(
+                self.compiled.structure.populations, self.compiled.widths, strict=True
+            )
         )
-        size = 1 if self.solver.adaptive else max(4, _BLOCK_BYTES // per_trial // 4 * 4)
-        # Two blocks at least, of four trials or more, so that two threads have work.
-        if self.n_trials >= 8 and size > self.n_trials // 2:
-            size = -(-self.n_trials // 8) * 4
+        size = 1 if self.solver.adaptive else _block_size(self.n_trials, per_trial)
         keys = np.array([seed.generate_state(2) for seed in self.seeds(_NOISE)], dtype=np.uint32)
         steps = previous["step_size"] if previous and previous["step_size"] is not None else None
         blocks = []
@@ -245,7 +247,8 @@ class _Run:
             workspaces = self.compiled.workspaces(trials.stop - start, n_scratch)
             self.compiled.put(workspaces, {n: v[trials] for n, v in state.items()})
             control = np.array([self.dt if steps is None else steps[start], 0.0, 0.0, 0.0])
-            blocks.append(_Block(trials, workspaces, keys[trials], control))
+            normals = normals_scratch(self.compiled.dtype)
+            blocks.append(_Block(trials, workspaces, keys[trials], normals, control))
         return blocks
 
     def _samplers(self) -> list[tuple[Any, np.ndarray | None]]:
@@ -391,6 +394,7 @@ class _Run:
             *compiled.weight_arrays,
             *drives,
             block.keys,
+            block.normals,
             first,
             n,
             self.dt,
@@ -398,6 +402,7 @@ class _Run:
             sink.array[block.trials],
             self.first_sample + sink.first_sample,
             *self.tables,
+            *compiled.sizes,
             *extra,
         )
 
@@ -405,7 +410,12 @@ class _Run:
 
     def _states(self, block: _Block) -> list[np.ndarray]:
         populations = self.compiled.structure.populations
-        return [w[: len(p.states)] for w, p in zip(block.workspaces, populations, strict=True)]
+        return [
+            workspace[: len(p.states), :, :size]
+            for workspace, p, size in zip(
+                block.workspaces, populations, self.compiled.sizes, strict=True
+            )
+        ]
 
     def _snapshot(self, block: _Block):
         return [s.copy() for s in self._states(block)], block.control.copy()
@@ -478,8 +488,9 @@ class _Run:
     def final_state(self) -> dict[str, np.ndarray]:
         found = {}
         for name in self.network.state_names:
-            p, slot = self.compiled.slot(name)
-            found[name] = np.concatenate([b.workspaces[p][slot] for b in self.blocks])
+            found[name] = np.concatenate(
+                [self.compiled.take(b.workspaces, name) for b in self.blocks]
+            )
         return found
 
     def attributes(self, stopped: str | None) -> dict[str, Any]:
@@ -635,6 +646,20 @@ def _signals(network, inputs) -> dict[str, Any]:
             )
         found[name] = signal
     return found
+
+
+def _block_size(n_trials: int, bytes_per_trial: int) -> int:
+    """Trials a block: blocks fit the cache, are of one size, and an even number where possible.
+
+    The size is a multiple of four, as the panels of the weight products are. No result depends on
+    it.
+    """
+    fours = -(-n_trials // 4)
+    largest = max(1, _BLOCK_BYTES // bytes_per_trial // 4)
+    n_blocks = -(-fours // largest)
+    if fours > 1:
+        n_blocks += n_blocks % 2
+    return 4 * -(-fours // n_blocks)
 
 
 def _broadcast_state(name, value, like: np.ndarray, network) -> np.ndarray:

@@ -80,7 +80,10 @@ class Quantity:
         object.__setattr__(self, "dim", state[1])
 
     def __mul__(self, other):
-        value, dim = to_si(other)
+        try:
+            value, dim = to_si(other)
+        except TypeError:  # weights and signals know how to take a unit
+            return NotImplemented
         return Quantity(self.value * value, _combine(self.dim, dim or DIMENSIONLESS, 1))
 
     __rmul__ = __mul__

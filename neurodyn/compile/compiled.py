@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from neurodyn._arrays import aligned
+from neurodyn._arrays import aligned, padded, padded_size
 from neurodyn.compile import module
 from neurodyn.units import to_si
 
@@ -79,6 +79,7 @@ class CompiledNetwork:
         self.dtype = np.dtype(dtype)
         self.structure = network.structure(dtype, driven)
         self.sizes = tuple(p.size for p in network.populations.values())
+        self.widths = tuple(padded_size(size, dtype) for size in self.sizes)
 
     @cached_property
     def module(self) -> ModuleType:
@@ -98,7 +99,7 @@ class CompiledNetwork:
                 found.append(np.array(values, dtype=self.dtype))
             if structure.per_unit:
                 rows = np.stack([population.parameters[n] for n in structure.per_unit])
-                found.append(aligned(rows, self.dtype))
+                found.append(padded(rows, self.dtype, mode="edge"))
         return found
 
     @cached_property
@@ -121,12 +122,9 @@ class CompiledNetwork:
         """Zeroed workspaces ``(slot, trial, unit)``, with `scratch` slots a state at their end."""
         return [
             aligned(
-                np.zeros(
-                    (len(p.slots) + scratch * len(p.states), n_trials, size), dtype=self.dtype
-                ),
-                self.dtype,
+                np.zeros((len(p.slots) + scratch * len(p.states), n_trials, width), self.dtype)
             )
-            for p, size in zip(self.structure.populations, self.sizes, strict=True)
+            for p, width in zip(self.structure.populations, self.widths, strict=True)
         ]
 
     def drives(self, inputs: Mapping[str, object] | None) -> list[np.ndarray]:
@@ -166,7 +164,12 @@ class CompiledNetwork:
         """Write named states ``(trial, unit)`` into workspaces."""
         for name, values in state.items():
             p, slot = self.slot(name)
-            workspaces[p][slot] = values
+            workspaces[p][slot][..., : self.sizes[p]] = values
+
+    def take(self, workspaces, name: str) -> np.ndarray:
+        """A named variable ``(trial, unit)``, a view into the workspaces."""
+        p, slot = self.slot(name)
+        return workspaces[p][slot][..., : self.sizes[p]]
 
     def put_flat(self, workspaces, x: np.ndarray, prefix: str = "") -> None:
         """Write flat vectors ``(..., n_states)`` into the slots ``prefix + state``."""
@@ -174,13 +177,14 @@ class CompiledNetwork:
         for p, structure in enumerate(self.structure.populations):
             for state in structure.states:
                 stop = start + self.sizes[p]
-                workspaces[p][structure.slots[prefix + state]] = x[..., start:stop]
+                row = workspaces[p][structure.slots[prefix + state]]
+                row[..., : self.sizes[p]] = x[..., start:stop]
                 start = stop
 
     def take_flat(self, workspaces, prefix: str = "") -> np.ndarray:
         """Flat vectors ``(..., n_states)`` from the slots ``prefix + state``."""
         parts = [
-            workspaces[p][structure.slots[prefix + state]]
+            workspaces[p][structure.slots[prefix + state]][..., : self.sizes[p]]
             for p, structure in enumerate(self.structure.populations)
             for state in structure.states
         ]
@@ -239,8 +243,8 @@ class CompiledNetwork:
             )
         local = self._linearised(workspaces, t, dt)
         tangents = [
-            np.zeros((len(p.slots), n_trials, vectors.shape[1], size), dtype=self.dtype)
-            for p, size in zip(self.structure.populations, self.sizes, strict=True)
+            np.zeros((len(p.slots), n_trials, vectors.shape[1], width), dtype=self.dtype)
+            for p, width in zip(self.structure.populations, self.widths, strict=True)
         ]
         self.put_flat(tangents, vectors)
         self.module.tangent(
@@ -294,7 +298,7 @@ class CompiledNetwork:
         gradients = self._parameter_arrays(workspaces[0].shape[1])
         flat = [g for pair in gradients for g in pair if g is not None]
         self.module.parameter_gradient(
-            *workspaces, *self.value_arrays, *cotangents, *flat, *time
+            *workspaces, *self.value_arrays, *cotangents, *self.sizes, *flat, *time
         )
         return self._adjoint(x, workspaces, cotangents, gradients)
 
@@ -312,8 +316,7 @@ class CompiledNetwork:
                 parameters[f"{structure.name}.{name}"] = trimmed(units[k])
 
         def read(arrays, name):
-            p, slot = self.slot(name)
-            return trimmed(arrays[p][slot])
+            return trimmed(self.take(arrays, name))
 
         couplings = dict(
             zip(self.network.coupling_labels, self.network.couplings, strict=True)

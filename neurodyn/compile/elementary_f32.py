@@ -40,46 +40,39 @@ _EXP_MAX_F32 = np.float32(89.0)
 _EXP_MIN_F32 = np.float32(-104.0)
 
 
-def _power_of_two_f32(k):
-    """2^n from an integer whose low nine bits are those of n, for -126 <= n <= 127."""
-    return np.int32(np.int32(k << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
-
-
-def _exp_reduce_f32(x):
-    """Integer n (as float and in low bits) and r + e = x - n ln(2), |r| <= ln(2)/2."""
+def _exp_parts_f32(x):
+    """x = n ln(2) + r, |r| <= ln(2)/2: n, an integer with n in its low bits, and e^r - 1."""
     t = x * _LOG2_E_F32 + _ROUND_F32
     n = t - _ROUND_F32
     high = x - n * _LN2_F32[0]
     low = n * _LN2_F32[1]
     r = high - low
-    return n, np.float32(t).view(np.int32), r, (high - r) - low
-
-
-def _expm1_fraction_f32(r, e):
-    """e^(r + e) - 1 for |r| <= ln(2)/2, with an error relative to e^r."""
     c = _EXP_F32
     z = r * r
     q = (c[3] * r + c[2]) + c[4] * z
-    return r + (e + z * (q * z + (c[1] * r + c[0])))
+    fraction = r + (((high - r) - low) + z * (q * z + (c[1] * r + c[0])))
+    return n, np.float32(t).view(np.int32), fraction
 
 
 def exp_f32(x):
     """e^x."""
     y = _EXP_MAX_F32 if x > _EXP_MAX_F32 else x
     y = _EXP_MIN_F32 if y < _EXP_MIN_F32 else y
-    n, k, r, e = _exp_reduce_f32(y)
-    half = np.float32(n * _HALF_F32 + _ROUND_F32).view(np.int32)
-    p = _ONE_F32 + _expm1_fraction_f32(r, e)
-    return (p * _power_of_two_f32(half)) * _power_of_two_f32(np.int32(k - half))
+    n, k, fraction = _exp_parts_f32(y)
+    k1 = np.float32(n * _HALF_F32 + _ROUND_F32).view(np.int32)
+    k2 = np.int32(k - k1)
+    first = np.int32(np.int32(k1 << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
+    second = np.int32(np.int32(k2 << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
+    return ((_ONE_F32 + fraction) * first) * second
 
 
 def tanh_f32(x):
     """Hyperbolic tangent: an odd polynomial up to 0.55, then 1 - 2/(e^2x + 1)."""
     a = abs(x)
     b = _TANH_MAX_F32 if a > _TANH_MAX_F32 else a
-    _, k, r, e = _exp_reduce_f32(b + b)
-    e = (_ONE_F32 + _expm1_fraction_f32(r, e)) * _power_of_two_f32(k)
-    large = _ONE_F32 - _TWO_F32 / (e + _ONE_F32)
+    _, k, fraction = _exp_parts_f32(b + b)
+    scale = np.int32(np.int32(k << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
+    large = _ONE_F32 - _TWO_F32 / ((_ONE_F32 + fraction) * scale + _ONE_F32)
     z = a * a
     c = _TANH_F32
     q = c[4] * z + c[3]
@@ -91,7 +84,7 @@ def tanh_f32(x):
     return np.int32(np.float32(y).view(np.int32) | sign).view(np.float32)
 
 
-_SCALE_F32 = np.int32(24)  # 1 + e^x and e^x - 1 are kept times 2^-24, inside the range
+_DOWN_BITS_F32 = np.int32((127 - 24) << 23)  # 1 + e^x and e^x - 1 are kept times 2^-24
 _DOWN_F32 = np.float32(2.0**-24)
 _UP_F32 = np.float32(2.0**24)
 _EXPM1_MIN_F32 = np.float32(-20.0)
@@ -102,13 +95,12 @@ def sigmoid_f32(x):
     """1/(1 + e^-x), by g = 1/(1 + e^|x|): g for negative x, 1 - g for positive."""
     a = abs(x)
     a = -_EXP_MIN_F32 if a > -_EXP_MIN_F32 else a
-    _, k, r, e = _exp_reduce_f32(a)
-    m = _expm1_fraction_f32(r, e)
-    p = _ONE_F32 + m
-    scale = _power_of_two_f32(np.int32(k - _SCALE_F32))
+    _, k, fraction = _exp_parts_f32(a)
+    p = _ONE_F32 + fraction
+    scale = np.int32(np.int32(k << _SHIFT_F32) + _DOWN_BITS_F32).view(np.float32)
     power = p * scale
     d = _DOWN_F32 + power
-    rest = (_DOWN_F32 - (d - power)) + scale * (m - (p - _ONE_F32))
+    rest = (_DOWN_F32 - (d - power)) + scale * (fraction - (p - _ONE_F32))
     g = _ONE_F32 / d
     g = (g - g * (g * rest)) * _DOWN_F32
     return g if x < _ZERO_F32 else _ONE_F32 - g
@@ -116,17 +108,24 @@ def sigmoid_f32(x):
 
 def _expm1_scaled_f32(x):
     """2^-24 (e^x - 1) for -20 <= x <= 95."""
-    _, k, r, e = _exp_reduce_f32(x)
+    t = x * _LOG2_E_F32 + _ROUND_F32
+    n = t - _ROUND_F32
+    high = x - n * _LN2_F32[0]
+    low = n * _LN2_F32[1]
+    r = high - low
+    e = (high - r) - low
     c = _EXPM1_F32
     q = c[5] * r + c[4]
     q = q * r + c[3]
     q = q * r + c[2]
     q = q * r + c[1]
     q = q * r + c[0]
-    scale = _power_of_two_f32(np.int32(k - _SCALE_F32))
+    k = np.float32(t).view(np.int32)
+    scale = np.int32(np.int32(k << _SHIFT_F32) + _DOWN_BITS_F32).view(np.float32)
     base = scale - _DOWN_F32
     y = base + scale * r
-    return y + ((scale * r - (y - base)) + scale * (e + r * r * q))
+    rest = (scale * r - (y - base)) + ((scale - base) - _DOWN_F32)
+    return y + (rest + scale * (e + r * r * q))
 
 
 def expm1_f32(x):

@@ -28,49 +28,45 @@ _TANH_F64 = (  # (tanh(x)/x - 1)/x^2 in x^2, for |x| <= 0.55; error of tanh(x) b
 )  # fmt: skip
 
 
-def _power_of_two_f64(k):
-    """2^n from an integer whose low twelve bits are those of n, for -1022 <= n <= 1023."""
-    return np.int64((k << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
+def _exp_parts_f64(x):
+    """x = n ln(2) + r, |r| <= ln(2)/2: n, an integer with n in its low bits, and e^r - 1.
 
-
-def _exp_reduce_f64(x):
-    """Integer n (as float and in low bits) and r + e = x - n ln(2), |r| <= ln(2)/2."""
+    The error of e^r - 1 is relative to e^r.
+    """
     t = x * _LOG2_E_F64 + _ROUND_F64
     n = t - _ROUND_F64
     high = x - n * _LN2_F64[0]
     low = n * _LN2_F64[1]
     r = high - low
-    return n, np.float64(t).view(np.int64), r, (high - r) - low
-
-
-def _expm1_fraction_f64(r, e):
-    """e^(r + e) - 1 for |r| <= ln(2)/2, with an error relative to e^r."""
     c = _EXP_F64
     z = r * r
     p = (c[1] * r + c[0]) + (c[3] * r + c[2]) * z
     q = (c[5] * r + c[4]) + (c[7] * r + c[6]) * z
     q = (c[9] * r + c[8]) * (z * z) + q
-    return r + (e + z * (q * (z * z) + p))
+    fraction = r + (((high - r) - low) + z * (q * (z * z) + p))
+    return n, np.float64(t).view(np.int64), fraction
 
 
 def exp_f64(x):
     """e^x."""
     y = 710.0 if x > 710.0 else x
     y = -746.0 if y < -746.0 else y
-    n, k, r, e = _exp_reduce_f64(y)
+    n, k, fraction = _exp_parts_f64(y)
     # 2^n in two factors, so that n = 1024 and subnormal results need no branch
-    half = np.float64(n * 0.5 + _ROUND_F64).view(np.int64)
-    p = 1.0 + _expm1_fraction_f64(r, e)
-    return (p * _power_of_two_f64(half)) * _power_of_two_f64(k - half)
+    k1 = np.float64(n * 0.5 + _ROUND_F64).view(np.int64)
+    k2 = k - k1
+    first = np.int64((k1 << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
+    second = np.int64((k2 << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
+    return ((1.0 + fraction) * first) * second
 
 
 def tanh_f64(x):
     """Hyperbolic tangent: an odd polynomial up to 0.55, then 1 - 2/(e^2x + 1)."""
     a = abs(x)
     b = 20.0 if a > 20.0 else a
-    _, k, r, e = _exp_reduce_f64(b + b)
-    e = (1.0 + _expm1_fraction_f64(r, e)) * _power_of_two_f64(k)
-    large = 1.0 - 2.0 / (e + 1.0)
+    _, k, fraction = _exp_parts_f64(b + b)
+    scale = np.int64((k << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
+    large = 1.0 - 2.0 / ((1.0 + fraction) * scale + 1.0)
     z = a * a
     c = _TANH_F64
     q = c[9] * z + c[8]
@@ -87,7 +83,7 @@ def tanh_f64(x):
     return np.int64(np.float64(y).view(np.int64) | sign).view(np.float64)
 
 
-_SCALE_F64 = np.int64(64)  # 1 + e^x and e^x - 1 are kept times 2^-64, inside the range
+_DOWN_BITS_F64 = np.int64((1023 - 64) << 52)  # 1 + e^x and e^x - 1 are kept times 2^-64
 _DOWN_F64 = 2.0**-64
 _UP_F64 = 2.0**64
 
@@ -96,14 +92,13 @@ def sigmoid_f64(x):
     """1/(1 + e^-x), by g = 1/(1 + e^|x|): g for negative x, 1 - g for positive."""
     a = abs(x)
     a = 746.0 if a > 746.0 else a
-    _, k, r, e = _exp_reduce_f64(a)
-    m = _expm1_fraction_f64(r, e)
-    p = 1.0 + m
-    scale = _power_of_two_f64(k - _SCALE_F64)
+    _, k, fraction = _exp_parts_f64(a)
+    p = 1.0 + fraction
+    scale = np.int64((k << _SHIFT_F64) + _DOWN_BITS_F64).view(np.float64)
     power = p * scale
     d = _DOWN_F64 + power
     # what the two additions rounded away, to first order
-    rest = (_DOWN_F64 - (d - power)) + scale * (m - (p - 1.0))
+    rest = (_DOWN_F64 - (d - power)) + scale * (fraction - (p - 1.0))
     g = 1.0 / d
     g = (g - g * (g * rest)) * _DOWN_F64
     return g if x < 0.0 else 1.0 - g
@@ -111,7 +106,12 @@ def sigmoid_f64(x):
 
 def _expm1_scaled_f64(x):
     """2^-64 (e^x - 1) for -50 <= x <= 720."""
-    _, k, r, e = _exp_reduce_f64(x)
+    t = x * _LOG2_E_F64 + _ROUND_F64
+    n = t - _ROUND_F64
+    high = x - n * _LN2_F64[0]
+    low = n * _LN2_F64[1]
+    r = high - low
+    e = (high - r) - low
     c = _EXPM1_F64
     q = c[10] * r + c[9]
     q = q * r + c[8]
@@ -123,11 +123,13 @@ def _expm1_scaled_f64(x):
     q = q * r + c[2]
     q = q * r + c[1]
     q = q * r + c[0]
-    scale = _power_of_two_f64(k - _SCALE_F64)
-    # (scale - 2^-64) + scale (r + ...), with the rounding error of the first sum
+    k = np.float64(t).view(np.int64)
+    scale = np.int64((k << _SHIFT_F64) + _DOWN_BITS_F64).view(np.float64)
+    # (scale - 2^-64) + scale r + ..., with the rounding errors of the first two sums
     base = scale - _DOWN_F64
     y = base + scale * r
-    return y + ((scale * r - (y - base)) + scale * (e + r * r * q))
+    rest = (scale * r - (y - base)) + ((scale - base) - _DOWN_F64)
+    return y + (rest + scale * (e + r * r * q))
 
 
 def expm1_f64(x):
@@ -151,11 +153,11 @@ def exprel_f64(x):
 
 _MIN_NORMAL_F64 = 2.0**-1022
 _TWO_54_F64 = 2.0**54
-_MANTISSA_F64 = np.uint64(0x000FFFFFFFFFFFFF)
-_SQRT_HALF_F64 = np.uint64(0x3FE6A09E667F3BCD)
-_ONE_OVER_SQRT_HALF_F64 = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
-_EXPONENT_F64 = np.uint64(52)
-_TWO_52_BITS_F64 = np.uint64(0x4330000000000000)
+_MANTISSA_F64 = np.int64(0x000FFFFFFFFFFFFF)
+_SQRT_HALF_F64 = np.int64(0x3FE6A09E667F3BCD)
+_ONE_LESS_SQRT_HALF_F64 = np.int64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
+_EXPONENT_F64 = np.int64(0x7FF)
+_TWO_52_BITS_F64 = np.int64(0x4330000000000000)
 _BIAS_F64 = 2.0**52 + 1023.0
 _LOG_F64 = (  # (2 atanh(s)/s - 2)/s^2 in s^2, for 1/sqrt(2) <= (1+s)/(1-s) <= sqrt(2); 2^-58
     0.6666666666666734, 0.39999999999416647, 0.2857142874202896, 0.22222198604800023,
@@ -165,9 +167,10 @@ _LOG_F64 = (  # (2 atanh(s)/s - 2)/s^2 in s^2, for 1/sqrt(2) <= (1+s)/(1-s) <= s
 
 def _log_split_f64(x):
     """Exponent (biased by 2^52 + 1023) and f of x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2)."""
-    k = np.uint64(np.float64(x).view(np.uint64) + _ONE_OVER_SQRT_HALF_F64)
-    m = np.uint64((k & _MANTISSA_F64) + _SQRT_HALF_F64).view(np.float64)
-    return np.uint64((k >> _EXPONENT_F64) | _TWO_52_BITS_F64).view(np.float64), m - 1.0
+    k = np.float64(x).view(np.int64) + _ONE_LESS_SQRT_HALF_F64
+    m = np.int64((k & _MANTISSA_F64) + _SQRT_HALF_F64).view(np.float64)
+    n = np.int64(((k >> _SHIFT_F64) & _EXPONENT_F64) | _TWO_52_BITS_F64).view(np.float64)
+    return n, m - 1.0
 
 
 def _log_join_f64(n, f, e):

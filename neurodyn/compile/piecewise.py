@@ -6,6 +6,9 @@ so that a NaN comes out as NaN: a diverged run must not look healthy.
 
 # ruff: noqa: F821  (ONE, ZERO and the elementary functions are defined by the generated module)
 
+#: Flags of the copied functions, see `neurodyn.compile.library.HEADER`.
+DEFAULT_FLAGS = "INNER"
+
 
 def relu(x):
     return ZERO if x <= ZERO else x

@@ -27,7 +27,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from neurodyn.compile.elementary_f32 import _BIAS_F32, _ZERO_F32, _log_join_f32, _log_split_f32
+from neurodyn.compile.elementary_f32 import (
+    _BIAS_F32,
+    _INT_1_F32,
+    _SIGN_F32,
+    _ZERO_F32,
+    _log_join_f32,
+    _log_split_f32,
+)
 from neurodyn.compile.elementary_f64 import _BIAS_F64, _log_join_f64, _log_split_f64
 
 #: Names of the functions, each with its version for a number type.
@@ -37,7 +44,13 @@ FUNCTIONS = {"fill_normals": {"float64": "fill_normals_f64", "float32": "fill_no
 LANES = 256
 
 #: Flags of the functions with loops, which are called rather than inlined.
-LOOP = {"fastmath": {"contract"}, "error_model": "numpy", "boundscheck": False}
+LOOP = {
+    "fastmath": {"contract"},
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 #: Functions that take other flags than `neurodyn.compile.elementary.ELEMENTARY`.
 FLAGS = {"fill_normals_f64": "LOOP", "fill_normals_f32": "LOOP"}
@@ -82,12 +95,12 @@ def normals_scratch(dtype: str | np.dtype | type) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        (7, LANES) uint32 for float32: four rows of words, then block, low and high word of the
-        key. (5, LANES) uint64 for float64: two rows of results, then the same.
+        (7, LANES) int32 for float32: four rows of words, later the bits of results, and block, low
+        and high word of the key. (5, LANES) int64 for float64: two rows of bits, and the same.
     """
     if np.dtype(dtype) == np.float32:
-        return np.zeros((7, LANES), np.uint32)
-    return np.zeros((5, LANES), np.uint64)
+        return np.zeros((7, LANES), np.int32), np.zeros(4 * LANES, np.float32)
+    return np.zeros((3, LANES), np.int64), np.zeros(2 * LANES, np.float64)
 
 
 def philox4x32(counter: Sequence[int], key: Sequence[int]) -> np.ndarray:
@@ -156,8 +169,7 @@ _TURN_COS_F64 = (  # error below 2^-60
 _MINUS_2_F32 = np.float32(-2.0)
 _UNIT_31_F32 = np.float32(2.0**-31)
 _UNIT_32_F32 = np.float32(2.0**-32)
-_BIT_0_F32 = np.uint32(1)
-_BIT_31_F32 = np.uint32(0x80000000)
+_LOW_31_BITS = np.int32(0x7FFFFFFF)
 _UNIT_32_F64 = 2.0**-32
 _UNIT_64_F64 = 2.0**-64
 _UNIT_65_F64 = 2.0**-65
@@ -170,12 +182,12 @@ _LEFT_63 = np.uint64(63)
 
 
 def _normal_pair_f32(radial, angular):
-    """Two normals from two words (uint32)."""
-    u = np.float32(np.uint32(radial >> _BIT_0_F32).view(np.int32)) * _UNIT_31_F32 + _UNIT_32_F32
+    """Two normals from two words (int32)."""
+    u = np.float32(np.int32(radial & _LOW_31_BITS)) * _UNIT_31_F32 + _UNIT_32_F32
     n, f = _log_split_f32(u)
     radius = math.sqrt(_MINUS_2_F32 * _log_join_f32(n - _BIAS_F32, f, _ZERO_F32))
     # 31 bits for half a turn; the highest bit is the sign of the cosine
-    t = np.float32(np.uint32(angular << _BIT_0_F32).view(np.int32)) * _UNIT_32_F32
+    t = np.float32(np.int32(angular << _INT_1_F32)) * _UNIT_32_F32
     z = t * t
     c = _TURN_SIN_F32
     q = c[4] * z + c[3]
@@ -187,19 +199,19 @@ def _normal_pair_f32(radial, angular):
     q = q * z + c[3]
     q = q * z + c[2]
     q = q * z + c[1]
-    x = np.float32(radius * (q * z + c[0])).view(np.uint32)
-    x = np.uint32(x ^ np.uint32(angular & _BIT_31_F32)).view(np.float32)
-    return x, np.float32(radius * sine)
+    cosine = np.float32(q * z + c[0]).view(np.int32)
+    cosine = np.int32(cosine ^ np.int32(angular & _SIGN_F32)).view(np.float32)
+    return np.float32(radius * cosine), np.float32(radius * sine)
 
 
 def _normal_pair_f64(w0, w1, w2, w3):
     """Two normals from four words (in uint64)."""
-    high = np.uint64(w0 | _EXPONENT_OF_TWO_52).view(np.float64) - _TWO_52_F64
-    low = np.uint64(w1 | _EXPONENT_OF_TWO_52).view(np.float64) - _TWO_52_F64
+    high = np.int64(w0 | _EXPONENT_OF_TWO_52).view(np.float64) - _TWO_52_F64
+    low = np.int64(w1 | _EXPONENT_OF_TWO_52).view(np.float64) - _TWO_52_F64
     n, f = _log_split_f64(high * _UNIT_32_F64 + (low * _UNIT_64_F64 + _UNIT_65_F64))
     radius = math.sqrt(-2.0 * _log_join_f64(n - _BIAS_F64, f, 0.0))
     # 52 bits for half a turn; the lowest bit, not among them, is the sign of the cosine
-    t = np.uint64((w2 << _LEFT_20) | (w3 >> _RIGHT_12) | _EXPONENT_OF_ONE).view(np.float64) - 1.5
+    t = np.int64((w2 << _LEFT_20) | (w3 >> _RIGHT_12) | _EXPONENT_OF_ONE).view(np.float64) - 1.5
     z = t * t
     c = _TURN_SIN_F64
     q = c[8] * z + c[7]
@@ -219,8 +231,9 @@ def _normal_pair_f64(w0, w1, w2, w3):
     q = q * z + c[3]
     q = q * z + c[2]
     q = q * z + c[1]
-    x = np.float64(radius * (q * z + c[0])).view(np.uint64)
-    return np.uint64(x ^ (w3 << _LEFT_63)).view(np.float64), radius * sine
+    cosine = np.float64(q * z + c[0]).view(np.int64)
+    cosine = np.int64(cosine ^ np.int64(w3 << _LEFT_63)).view(np.float64)
+    return radius * cosine, radius * sine
 
 
 # ---- arrays -------------------------------------------------------------------------------------
@@ -238,12 +251,12 @@ def fill_normals_f32(out, keys, step, stream, scratch):
     """Fill ``out`` (trial, unit) float32 with standard normals.
 
     ``keys`` (trial, 2) uint32, one key a trial; ``step`` and ``stream`` integers, the step of the
-    run and the number of the noise variable; ``scratch`` (7, LANES) uint32, overwritten.
+    run and the number of the noise variable; ``scratch`` from `normals_scratch`, overwritten.
     """
+    lanes, results = scratch
     trials = np.uint64(out.shape[0])
     units = np.uint64(out.shape[1])
     blocks = (units + _INDEX_3) // _INDEX_4
-    whole = units // _INDEX_4
     step_low = np.uint64(step) & _WORD
     step_high = np.uint64(step) >> _HALF_WORD
     line = np.uint64(stream) & _WORD
@@ -255,13 +268,13 @@ def fill_normals_f32(out, keys, step, stream, scratch):
         # the blocks of this chunk, in runs of one trial each
         m = _INDEX_0
         while trial < trials and m < _LANES:
-            run = min(blocks - block, _LANES - m)
-            key_low = keys[trial, 0]
-            key_high = keys[trial, 1]
+            run = blocks - block if blocks - block < _LANES - m else _LANES - m
+            key_low = np.int32(keys[trial, 0])
+            key_high = np.int32(keys[trial, 1])
             for i in range(run):
-                scratch[4, m + i] = np.uint32(block + i)
-                scratch[5, m + i] = key_low
-                scratch[6, m + i] = key_high
+                lanes[4, m + i] = np.int32(block + i)
+                lanes[5, m + i] = key_low
+                lanes[6, m + i] = key_high
             m += run
             block += run
             if block == blocks:
@@ -271,38 +284,33 @@ def fill_normals_f32(out, keys, step, stream, scratch):
         m = (m + _VECTOR) & ~_VECTOR
         for i in range(m):
             w0, w1, w2, w3 = _philox(
-                np.uint64(scratch[4, i]), step_low, step_high, line,
-                np.uint64(scratch[5, i]), np.uint64(scratch[6, i]),
+                np.uint64(lanes[4, i]), step_low, step_high, line,
+                np.uint64(lanes[5, i]), np.uint64(lanes[6, i]),
             )  # fmt: skip
-            scratch[0, i] = np.uint32(w0)
-            scratch[1, i] = np.uint32(w1)
-            scratch[2, i] = np.uint32(w2)
-            scratch[3, i] = np.uint32(w3)
+            lanes[0, i] = np.int32(w0)
+            lanes[1, i] = np.int32(w1)
+            lanes[2, i] = np.int32(w2)
+            lanes[3, i] = np.int32(w3)
         for i in range(m):
-            x0, x1 = _normal_pair_f32(scratch[0, i], scratch[1, i])
-            x2, x3 = _normal_pair_f32(scratch[2, i], scratch[3, i])
-            scratch[0, i] = np.float32(x0).view(np.uint32)
-            scratch[1, i] = np.float32(x1).view(np.uint32)
-            scratch[2, i] = np.float32(x2).view(np.uint32)
-            scratch[3, i] = np.float32(x3).view(np.uint32)
+            x0, x1 = _normal_pair_f32(lanes[0, i], lanes[1, i])
+            x2, x3 = _normal_pair_f32(lanes[2, i], lanes[3, i])
+            results[_INDEX_4 * i] = x0
+            results[_INDEX_4 * i + _INDEX_1] = x1
+            results[_INDEX_4 * i + _INDEX_2] = x2
+            results[_INDEX_4 * i + _INDEX_3] = x3
         # the same runs again, to their places
         trial = first_trial
         block = first_block
         m = _INDEX_0
         while trial < trials and m < _LANES:
-            run = min(blocks - block, _LANES - m)
-            for i in range(min(run, whole - block)):
-                unit = _INDEX_4 * (block + i)
-                out[trial, unit] = np.uint32(scratch[0, m + i]).view(np.float32)
-                out[trial, unit + _INDEX_1] = np.uint32(scratch[1, m + i]).view(np.float32)
-                out[trial, unit + _INDEX_2] = np.uint32(scratch[2, m + i]).view(np.float32)
-                out[trial, unit + _INDEX_3] = np.uint32(scratch[3, m + i]).view(np.float32)
+            run = blocks - block if blocks - block < _LANES - m else _LANES - m
+            first = _INDEX_4 * block
+            count = _INDEX_4 * run if first + _INDEX_4 * run < units else units - first
+            for i in range(count):
+                out[trial, first + i] = results[_INDEX_4 * m + i]
             m += run
             block += run
             if block == blocks:
-                for i in range(units - _INDEX_4 * whole):
-                    last = np.uint32(scratch[i, m - _INDEX_1])
-                    out[trial, _INDEX_4 * whole + i] = last.view(np.float32)
                 block = _INDEX_0
                 trial += _INDEX_1
 
@@ -311,12 +319,12 @@ def fill_normals_f64(out, keys, step, stream, scratch):
     """Fill ``out`` (trial, unit) float64 with standard normals.
 
     ``keys`` (trial, 2) uint32, one key a trial; ``step`` and ``stream`` integers, the step of the
-    run and the number of the noise variable; ``scratch`` (5, LANES) uint64, overwritten.
+    run and the number of the noise variable; ``scratch`` from `normals_scratch`, overwritten.
     """
+    lanes, results = scratch
     trials = np.uint64(out.shape[0])
     units = np.uint64(out.shape[1])
     blocks = (units + _INDEX_1) // _INDEX_2
-    whole = units // _INDEX_2
     step_low = np.uint64(step) & _WORD
     step_high = np.uint64(step) >> _HALF_WORD
     line = np.uint64(stream) & _WORD
@@ -327,13 +335,13 @@ def fill_normals_f64(out, keys, step, stream, scratch):
         first_block = block
         m = _INDEX_0
         while trial < trials and m < _LANES:
-            run = min(blocks - block, _LANES - m)
-            key_low = np.uint64(keys[trial, 0])
-            key_high = np.uint64(keys[trial, 1])
+            run = blocks - block if blocks - block < _LANES - m else _LANES - m
+            key_low = np.int64(keys[trial, 0])
+            key_high = np.int64(keys[trial, 1])
             for i in range(run):
-                scratch[2, m + i] = block + i
-                scratch[3, m + i] = key_low
-                scratch[4, m + i] = key_high
+                lanes[0, m + i] = np.int64(block + i)
+                lanes[1, m + i] = key_low
+                lanes[2, m + i] = key_high
             m += run
             block += run
             if block == blocks:
@@ -342,25 +350,23 @@ def fill_normals_f64(out, keys, step, stream, scratch):
         m = (m + _VECTOR) & ~_VECTOR
         for i in range(m):
             w0, w1, w2, w3 = _philox(
-                scratch[2, i], step_low, step_high, line, scratch[3, i], scratch[4, i]
-            )
+                np.uint64(lanes[0, i]), step_low, step_high, line,
+                np.uint64(lanes[1, i]), np.uint64(lanes[2, i]),
+            )  # fmt: skip
             x0, x1 = _normal_pair_f64(w0, w1, w2, w3)
-            scratch[0, i] = np.float64(x0).view(np.uint64)
-            scratch[1, i] = np.float64(x1).view(np.uint64)
+            results[_INDEX_2 * i] = x0
+            results[_INDEX_2 * i + _INDEX_1] = x1
         trial = first_trial
         block = first_block
         m = _INDEX_0
         while trial < trials and m < _LANES:
-            run = min(blocks - block, _LANES - m)
-            for i in range(min(run, whole - block)):
-                unit = _INDEX_2 * (block + i)
-                out[trial, unit] = np.uint64(scratch[0, m + i]).view(np.float64)
-                out[trial, unit + _INDEX_1] = np.uint64(scratch[1, m + i]).view(np.float64)
+            run = blocks - block if blocks - block < _LANES - m else _LANES - m
+            first = _INDEX_2 * block
+            count = _INDEX_2 * run if first + _INDEX_2 * run < units else units - first
+            for i in range(count):
+                out[trial, first + i] = results[_INDEX_2 * m + i]
             m += run
             block += run
             if block == blocks:
-                if whole < blocks:
-                    last = np.uint64(scratch[0, m - _INDEX_1])
-                    out[trial, units - _INDEX_1] = last.view(np.float64)
                 block = _INDEX_0
                 trial += _INDEX_1

@@ -9,7 +9,8 @@ The module has three derivative functions of the whole network, generated from t
 
 and one ``run_...`` function a solver (see `neurodyn.compile.steppers`). Sizes, values and weights
 are arguments. A population ``E`` has a workspace ``_E[slot, trial, unit]``; what each slot holds is
-said in the module's own docstring.
+said in the module's own docstring. Its rows are filled up to whole cache lines by units that nothing
+reads, so that loops over elements have no remainder.
 """
 
 from __future__ import annotations
@@ -94,6 +95,10 @@ class ModuleWriter:
             *self.weight_arguments(),
             *self.drive_arguments(),
         ]
+
+    def size_arguments(self) -> list[str]:
+        """Numbers of units, where a row's filling must not be counted as units."""
+        return self.population_arguments("_size")
 
     # -- loops ---------------------------------------------------------------------------------
 
@@ -193,16 +198,17 @@ class ModuleWriter:
     def drift(self, p: int, state: str) -> sympy.Expr:
         return to_sympy(self.structure.populations[p].equations.variables[state].expression)
 
-    def evaluate(self) -> str:
-        """Inputs and algebraic variables, stage by stage."""
-        parts = [self.flat_views()]
+    def evaluation(self) -> str:
+        """Statements that fill coupled inputs and algebraic variables, stage by stage."""
+        parts = []
         for p, population in enumerate(self.structure.populations):
             for name in population.inputs:
+                incoming = self.incoming(p, name)
                 target = f"{self.names[p]}[{population.slots[name]}]"
-                if name in population.driven:
+                if name in population.driven and incoming:
                     drive = f"{self.names[p]}_{name}_drive"
                     parts.append(f"copy_drive({drive}, row_, {target})  # {name}")
-                else:
+                elif incoming and not self._writes_first(incoming[0], False):
                     parts.append(f"clear({target})  # {name}")
         for stage in self.structure.stages:
             for c in stage.couplings:
@@ -218,12 +224,43 @@ class ModuleWriter:
                 ]
                 parts.append(self.loop(p, _inlined(assignments, names)))
         self.functions |= {"clear", "copy_drive"}
+        return "\n".join(parts)
+
+    def evaluate(self) -> str:
+        """The evaluation as a function, for methods that need it several times a step."""
         return self.function(
             "evaluate",
             [*self.network_arguments(), "row_", "t", "dt"],
-            "\n".join(parts),
-            "Fill inputs (from row `row_` of the drives) and algebraic variables.",
+            f"{self.flat_views()}\n{self.evaluation()}",
+            "Fill the inputs that couplings end at, on top of row `row_` of their drives, and the\n"
+            "    algebraic variables.",
         )
+
+    def incoming(self, p: int, name: str) -> list[int]:
+        """Couplings that end at an input, in the order in which they are added."""
+        return [c for c, k in enumerate(self.structure.couplings) if k.target == (p, name)]
+
+    def _writes_first(self, c: int, transposed: bool) -> bool:
+        """Whether coupling `c` writes its target rather than adding to what is there."""
+        coupling = self.structure.couplings[c]
+        p, name = coupling.target
+        undriven = name not in self.structure.populations[p].driven
+        first = not transposed and self.incoming(p, name)[0] == c
+        return first and undriven and coupling.kinds[0] == "low_rank"
+
+    def load_drives(self) -> list[str]:
+        """Lines that fill inputs without couplings: at the first row, and where the drive varies."""
+        found = []
+        for p, population in enumerate(self.structure.populations):
+            for name in population.driven:
+                if self.incoming(p, name):
+                    continue
+                drive = f"{self.names[p]}_{name}_drive"
+                found.append(
+                    f"if row_ == 0 or {drive}.shape[0] > 1:\n"
+                    f"    copy_drive({drive}, row_, {self.names[p]}[{population.slots[name]}])"
+                )
+        return found
 
     def _couple(self, c: int, suffix: str = "", transposed: bool = False) -> str:
         """Calls that add coupling `c` onto its target, or its transpose onto its source."""
@@ -241,17 +278,18 @@ class ModuleWriter:
         calls = []
         for term, kind in enumerate(coupling.kinds):
             arrays = ", ".join(f"W{c}_{term}_{array}" for array in WEIGHT_ARRAYS[kind])
-            calls.append(f"add_{kind}({source}, {arrays}, {out})")
+            more = ""
+            if kind == "low_rank":
+                first = term == 0 and not suffix and self._writes_first(c, transposed)
+                more = f", {first}"
+            calls.append(f"add_{kind}({source}, {arrays}, {out}{more})")
             self.functions.add(f"add_{kind}")
         label = self.structure.label(*coupling.source), self.structure.label(*coupling.target)
         arrow = "transpose of " if transposed else ""
         return "\n".join([f"# {arrow}{label[0]} -> {label[1]}", *calls])
 
     def field(self) -> str:
-        parts = [
-            f"evaluate({', '.join(self.network_arguments())}, row_, t, dt)",
-            self.flat_views(),
-        ]
+        parts = [self.flat_views(), *self.load_drives(), self.evaluation()]
         for p, population in enumerate(self.structure.populations):
             assignments = [
                 (f"{self.names[p]}[{population.slots['d' + s]}, @]", self.drift(p, s))
@@ -428,6 +466,7 @@ class ModuleWriter:
             *self.population_arguments(),
             *self.value_arguments(),
             *self.population_arguments("_L"),
+            *self.size_arguments(),
         ]
         for p, population in enumerate(self.structure.populations):
             name = self.names[p]
@@ -480,7 +519,7 @@ class ModuleWriter:
         head = [f"for k_ in range({name}.shape[1]):"]
         if kind == "scalar":
             head.append("    _total = ZERO")
-        head.append(f"    for i_ in range({name}.shape[2]):")
+        head.append(f"    for i_ in range({name}_size):")
         tail = [f"    {target} = _total"] if kind == "scalar" else []
         return "\n".join([f"# {parameter}", *before, *text.hoisted, *head, inner, *tail])
 

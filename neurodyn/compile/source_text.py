@@ -23,10 +23,16 @@ LIBRARY = (
     "neurodyn.compile.elementary_f64",
     "neurodyn.compile.elementary_f32",
     "neurodyn.compile.random_source",
+    "neurodyn.compile.piecewise",
+    "neurodyn.compile.products",
 )
 
-#: Flags of a copied function that its module's ``FLAGS`` does not name.
+#: Flags of a copied function that its module's ``FLAGS`` does not name, unless the module has a
+#: ``DEFAULT_FLAGS`` of its own.
 _DEFAULT_FLAGS = "ELEMENTARY"
+
+#: Names that speak about a library module rather than being in its text.
+_ABOUT = frozenset({"FUNCTIONS", "FLAGS", "DEFAULT_FLAGS", "source_of"})
 
 
 class _Definition(NamedTuple):
@@ -82,36 +88,39 @@ def of_functions(
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(table)}"
             raise ValueError(f"`names` has {name!r}, which is no library function; {hint}")
     aliases = [f"{name} = {table[name][number]}\n" for name in chosen]
-    return text_of(table[name][number] for name in chosen) + "\n" + "".join(aliases)
+    return text_of(table[name][number] for name in chosen) + "".join(aliases)
 
 
 def text_of(names: Iterable[str]) -> str:
     """Text of library definitions by their own names, with all they need, in order."""
-    library = _library()
+    known = library()
     wanted: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name not in wanted:
             wanted.add(name)
-            waiting += library[name].needs & library.keys()
-    chosen = sorted((library[name] for name in wanted), key=lambda d: d.place)
-    return "\n".join(d.text for d in chosen)
+            waiting += known[name].needs & known.keys()
+    chosen = sorted((known[name] for name in wanted), key=lambda d: d.place)
+    return "".join(d.text for d in chosen)
 
 
 @functools.lru_cache(maxsize=1)
-def _library() -> dict[str, _Definition]:
+def library() -> dict[str, _Definition]:
     """Every top-level definition of the library, by name."""
     found: dict[str, _Definition] = {}
     for module_name in LIBRARY:
         module = importlib.import_module(module_name)
         source = inspect.getsource(module)
         flags = getattr(module, "FLAGS", {})
+        default = getattr(module, "DEFAULT_FLAGS", _DEFAULT_FLAGS)
         for node in ast.parse(source).body:
             for name in _names_bound(node):
-                if name in found and not name.isupper() and name != "source_of":
+                if name in _ABOUT:
+                    continue
+                if name in found:
                     raise ValueError(f"{name!r} is defined twice in the library of kernel source")
-                text, needs = _text(node, source, flags.get(name, _DEFAULT_FLAGS))
+                text, needs = _text(node, source, flags.get(name, default))
                 found[name] = _Definition(len(found), text, needs)
     return found
 
@@ -127,6 +136,9 @@ def _names_bound(node: ast.stmt) -> list[str]:
 def _text(node: ast.stmt, source: str, flags: str) -> tuple[str, frozenset[str]]:
     text = ast.get_source_segment(source, node) + "\n"
     needs = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    # a local variable may have the name of something in the library
+    needs -= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    needs -= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
     if isinstance(node, ast.FunctionDef):
-        return f"\n@njit(**{flags})\n{text}", frozenset(needs | {flags})
+        return f"\n\n@njit(**{flags})\n{text}\n\n", frozenset(needs | {flags})
     return text, frozenset(needs)

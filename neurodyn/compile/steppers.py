@@ -16,7 +16,7 @@ from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
 
 #: ``time_step`` is dt in double precision, whatever the number type of the kernel.
-RUN_ARGUMENTS = ("keys", "first_step", "n_steps", "time_step", "every", "out", "first_sample")
+RUN_ARGUMENTS = ("keys", "normals", "first_step", "n_steps", "time_step", "every", "out", "first_sample")
 
 
 class Stepper:
@@ -26,6 +26,8 @@ class Stepper:
     #: Scratch slots that the method needs for each state, beyond the structure's own.
     scratch: tuple[str, ...] = ()
     noise = False
+    #: Whether a step needs the network evaluated at more than its beginning.
+    evaluates_again = True
     extra_arguments: tuple[str, ...] = ()
 
     def __init__(self, writer: ModuleWriter):
@@ -85,8 +87,9 @@ class Stepper:
         loop = [
             "step_ = first_step + row_",
             "t = real(step_ * time_step)",
+            *writer.load_drives(),
             *self._noise(),
-            self.evaluate(),
+            self.evaluate() if self.evaluates_again else writer.evaluation(),
             self.record(),
             self.body(),
         ]
@@ -95,7 +98,6 @@ class Stepper:
             "half_dt = real(0.5 * time_step)",
             "root_dt = real(math.sqrt(time_step))",
             writer.flat_views(),
-            *self._noise_scratch(),
             "for row_ in range(n_steps):",
             textwrap.indent("\n".join(loop), "    "),
         ]
@@ -108,7 +110,13 @@ class Stepper:
 
     def arguments(self) -> list[str]:
         rows = [f"{name}_{what}" for name in self.writer.names for what in ("rows", "units")]
-        return [*self.writer.network_arguments(), *RUN_ARGUMENTS, *rows, *self.extra_arguments]
+        return [
+            *self.writer.network_arguments(),
+            *RUN_ARGUMENTS,
+            *rows,
+            *self.writer.size_arguments(),
+            *self.extra_arguments,
+        ]
 
     def record(self) -> str:
         calls = [
@@ -126,22 +134,9 @@ class Stepper:
         for stream, (p, xi) in enumerate(self.structure.noise_streams):
             population = self.structure.populations[p]
             target = f"{self.writer.names[p]}[{population.slots[xi]}]"
-            calls.append(f"fill_normals({target}, keys, step_, {stream}, {self._scratch_name(p)})")
+            calls.append(f"fill_normals({target}, keys, step_, {stream}, normals)")
             self.writer.functions.add("fill_normals")
         return calls
-
-    def _scratch_name(self, p: int) -> str:
-        return f"{self.writer.names[p]}_normals"
-
-    def _noise_scratch(self) -> list[str]:
-        if not self.noise:
-            return []
-        self.writer.functions.add("normals_scratch")
-        populations = dict.fromkeys(p for p, _ in self.structure.noise_streams)
-        return [
-            f"{self._scratch_name(p)} = normals_scratch({self.writer.names[p]}.shape[2])"
-            for p in populations
-        ]
 
 
 class Euler(Stepper):
@@ -149,6 +144,7 @@ class Euler(Stepper):
 
     name = "euler"
     noise = True
+    evaluates_again = False
 
     def body(self) -> str:
         def assign(p, state, drift):
@@ -211,6 +207,7 @@ class ExponentialEuler(Stepper):
 
     name = "exponential_euler"
     noise = True
+    evaluates_again = False
 
     def body(self) -> str:
         def assign(p, state, drift):
@@ -386,11 +383,11 @@ class DormandPrince(Stepper):
                 if e != "0"
             )
             texts += [
-                f"for i_ in range({name}.shape[2]):",
+                f"for i_ in range({name}_size):",
                 f"    size = max(abs({slots['start']}), abs({now}))",
                 f"    miss = h * ({error}) / (atol + rtol * size)",
                 "    error += miss * miss",
-                f"count += {name}.shape[2]",
+                f"count += {name}_size",
             ]
         return "\n".join(texts)
 

@@ -1,0 +1,105 @@
+"""neurodyn: neural circuits from their equations to their dynamics.
+
+``import neurodyn as nd`` is all a script needs: ``nd.Population``, ``nd.Coupling``, ``nd.Network``
+describe a circuit, ``nd.simulate`` runs it with a solver such as ``nd.RK4(dt=1*nd.ms)``, and
+``nd.weights``, ``nd.signals``, ``nd.plot``, ``nd.circuits`` are the modules around them.
+
+Names are imported when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from neurodyn._version import __version__
+
+if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn import analyses, circuits, data, experiments, plot, signals, units, weights
+    from neurodyn.equations import EquationError
+    from neurodyn.network import Coupling, Network, Population, rate_network
+    from neurodyn.recording import concatenate
+    from neurodyn.results import final_state, load, save
+    from neurodyn.simulate import SimulationDiverged, simulate
+    from neurodyn.solvers import RK4, DormandPrince, Euler, ExponentialEuler, Heun, Solver
+    from neurodyn.units import Quantity, UnitError
+
+#: Where each public name lives; None for the modules themselves.
+_EXPORTS: dict[str, str | None] = {
+    "Coupling": "neurodyn.network",
+    "DormandPrince": "neurodyn.solvers",
+    "EquationError": "neurodyn.equations",
+    "Euler": "neurodyn.solvers",
+    "ExponentialEuler": "neurodyn.solvers",
+    "Heun": "neurodyn.solvers",
+    "Network": "neurodyn.network",
+    "Population": "neurodyn.network",
+    "Quantity": "neurodyn.units",
+    "RK4": "neurodyn.solvers",
+    "SimulationDiverged": "neurodyn.simulate",
+    "Solver": "neurodyn.solvers",
+    "UnitError": "neurodyn.units",
+    "analyses": None,
+    "circuits": None,
+    "concatenate": "neurodyn.recording",
+    "data": None,
+    "experiments": None,
+    "final_state": "neurodyn.results",
+    "load": "neurodyn.results",
+    "plot": None,
+    "rate_network": "neurodyn.network",
+    "save": "neurodyn.results",
+    "signals": None,
+    "simulate": "neurodyn.simulate",
+    "units": None,
+    "weights": None,
+}
+
+#: The units, ``nd.ms`` and so on: the same names as `neurodyn.units.UNITS`, which costs NumPy.
+_UNITS = (
+    "second ms msecond us usecond minute hertz Hz kHz volt mV uV ampere amp mA uA nA pA "
+    "siemens mS uS nS ohm kohm Mohm Gohm farad uF nF pF coulomb metre meter cm mm um kelvin"
+).split()
+_EXPORTS.update(dict.fromkeys(_UNITS, "neurodyn.units"))
+
+__all__ = ["__version__", *_EXPORTS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        hint = ""
+        if not name.startswith("_"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, _EXPORTS, n=1)
+            hint = f"; did you mean `{close[0]}`?" if close else ""
+        raise AttributeError(f"module 'neurodyn' has no attribute {name!r}{hint}")
+    module = _EXPORTS[name]
+    if module is None:
+        return import_module(f"neurodyn.{name}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_EXPORTS))
+
+
+class _Package(ModuleType):
+    """The package module, in which ``nd.simulate`` stays the function.
+
+    Python binds a submodule to its parent when it is first imported, by whatever route. For a
+    function that shares its module's name that would turn ``nd.simulate`` into a module as soon as
+    anything imports ``neurodyn.simulate``.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, ModuleType) and _EXPORTS.get(name) == value.__name__:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

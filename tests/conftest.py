@@ -1,0 +1,30 @@
+"""Set-up of the test suite: a throw-away cache, no windows."""
+
+import os
+import shutil
+import tempfile
+
+import matplotlib
+
+# In this process only: notebooks run as tests choose their own backend, and an exported
+# MPLBACKEND would switch their figures off.
+matplotlib.use("Agg")
+
+_OWNER = "NEURODYN_TEST_CACHE_OWNER"
+
+
+def pytest_configure(config):
+    """One cache folder for the whole session, subprocesses and parallel workers included.
+
+    It starts empty, because numba does not notice every change of a source: a kernel compiled
+    before the change could otherwise pass the tests of the code after it.
+    """
+    if _OWNER not in os.environ:
+        os.environ[_OWNER] = str(os.getpid())
+        os.environ["NEURODYN_CACHE_DIR"] = tempfile.mkdtemp(prefix="neurodyn-tests-")
+
+
+def pytest_unconfigure(config):
+    if os.environ.get(_OWNER) == str(os.getpid()):
+        shutil.rmtree(os.environ["NEURODYN_CACHE_DIR"], ignore_errors=True)
+        del os.environ[_OWNER], os.environ["NEURODYN_CACHE_DIR"]

@@ -1,0 +1,226 @@
+"""The package as a whole: what it exports, imports, declares, and what its wheel holds."""
+
+import ast
+import configparser
+import os
+import pkgutil
+import subprocess
+import sys
+import zipfile
+from functools import cache
+from importlib import import_module, metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurodyn as nd
+
+PACKAGE = Path(nd.__file__).parent
+ROOT = PACKAGE.parent
+#: The real folders behind the links.
+PARTS = ("neurodyn", "circuits", "analyses", "data")
+
+#: Imported inside the functions that use them, so that `import neurodyn` costs nothing.
+HEAVY = {
+    "brian2", "sklearn", "h5netcdf", "h5py", "matplotlib", "numba", "pandas", "PIL", "scipy",
+    "sympy", "xarray", "zarr",
+}
+
+
+@cache
+def sources(*folders: str) -> dict[str, ast.Module]:
+    """Parsed source files below `folders`; the links in neurodyn/ are not followed."""
+    found = {}
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inner = path.relative_to(ROOT).parts
+            if folder != "neurodyn" or inner[1] not in ("circuits", "analyses", "data"):
+                found[str(path.relative_to(ROOT))] = ast.parse(path.read_text())
+    return found
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Full names that one import statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
+
+
+def python(code: str, **options) -> str:
+    """Output of a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          timeout=120, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", sorted(nd._EXPORTS))
+def test_every_public_name_is_there(name):
+    value = getattr(nd, name)
+    module = nd._EXPORTS[name]
+    if module is None:
+        assert value.__name__ == f"neurodyn.{name}"
+    else:
+        assert value is getattr(import_module(module), name)
+    assert name in dir(nd) and name in nd.__all__
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {}
+    for node in block.body:
+        for alias in node.names:
+            seen[alias.asname or alias.name] = None if node.module == "neurodyn" else node.module
+    assert seen == {k: v for k, v in nd._EXPORTS.items() if k not in nd._UNITS}
+
+
+def test_the_units_are_those_of_the_module():
+    from neurodyn.units import UNITS
+
+    assert set(nd._UNITS) == set(UNITS)
+    assert float(250 * nd.ms / nd.second) == 0.25
+
+
+def test_an_unknown_name_gets_a_suggestion():
+    with pytest.raises(AttributeError, match="no attribute 'Popluation'; did you mean `Population`"):
+        _ = nd.Popluation
+    assert not hasattr(nd, "_private_simulate")
+
+
+def test_simulate_stays_the_function():
+    """Importing the module of the same name must not replace it, in whatever order."""
+    for first in (
+        "import neurodyn.simulate",
+        "from neurodyn.simulate import SimulationDiverged",
+        "from neurodyn import simulate; import neurodyn.simulate",
+        "import neurodyn as nd; nd.simulate; nd.SimulationDiverged",
+    ):
+        code = f"{first}\nimport neurodyn as nd, sys; print(nd.simulate.__name__, end=' ')\n"
+        code += "print(nd.simulate is sys.modules['neurodyn.simulate'].simulate)"
+        assert python(code) == "simulate True"
+
+
+def test_import_is_cheap():
+    code = "import sys, neurodyn; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    assert not set(python(code).split()) & (HEAVY | {"numpy"})
+    code = (
+        "import sys, neurodyn as nd; nd.Population, nd.Network, nd.RK4, nd.simulate, nd.weights, "
+        "nd.signals, nd.plot, nd.load, nd.ms; "
+        "print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    assert not set(python(code).split()) & HEAVY
+    code = "import sys, neurodyn.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    assert not set(python(code).split()) & HEAVY
+
+
+def test_every_module_imports_alone():
+    names = [
+        info.name for info in pkgutil.walk_packages([str(PACKAGE)], "neurodyn.")
+        if info.name != "neurodyn.__main__"
+    ]
+    assert "neurodyn.results" in names and "neurodyn.circuits" in names
+    code = (
+        "import sys, importlib\n"
+        "for name in sys.argv[1:]:\n"
+        "    for old in [m for m in sys.modules if m.split('.')[0] == 'neurodyn']:\n"
+        "        del sys.modules[old]\n"
+        "    importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_engine_imports_neither_circuits_nor_analyses():
+    upwards = []
+    for path, tree in sources("neurodyn").items():
+        checked_only = {
+            node
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+            for node in ast.walk(block)
+        }
+        for node in ast.walk(tree):
+            for name in imported(node) if node not in checked_only else ():
+                if name.startswith(("neurodyn.circuits", "neurodyn.analyses")):
+                    upwards.append(f"{path}:{node.lineno} imports {name}")
+    assert not upwards
+
+
+def test_circuits_and_analyses_do_not_import_each_other():
+    for folder, other in (("circuits", "analyses"), ("analyses", "circuits")):
+        for path, tree in sources(folder).items():
+            for node in ast.walk(tree):
+                assert f"neurodyn.{other}" not in imported(node), f"{path}:{node.lineno}"
+
+
+def test_every_import_is_declared():
+    """What the package imports is what setup.cfg installs, no more and no less."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].splitlines()
+    declared = {line.split(">")[0].strip().lower() for line in lines if line}
+    used = set()
+    for tree in sources(*PARTS).values():
+        for node in ast.walk(tree):
+            used |= {name.split(".")[0] for name in imported(node)}
+    used -= set(sys.stdlib_module_names) | {"neurodyn"}
+    distributions = metadata.packages_distributions()
+    needed = {distributions.get(name, [name])[0].lower() for name in used}
+    # xarray writes netCDF with h5netcdf, which needs h5py; of scikit-learn only the photographs
+    # are used, as files
+    indirect = {"h5netcdf", "h5py", "scikit-learn"}
+    assert needed - declared == set()
+    assert declared - needed <= indirect
+
+
+def test_a_second_copy_of_a_part_is_refused():
+    for part in ("circuits", "analyses", "data"):
+        done = subprocess.run([sys.executable, "-c", f"import {part}"], cwd=ROOT,
+                              capture_output=True, text=True, timeout=60)
+        assert f"ImportError: import neurodyn.{part}, not {part}" in done.stderr
+
+
+def test_files_are_found_through_the_package():
+    assert Path(nd.circuits.__file__).parent.samefile(ROOT / "circuits")
+    assert (PACKAGE / "circuits").is_symlink()
+    assert nd.__version__ == metadata.version("neurodyn")
+
+
+@pytest.mark.slow
+def test_the_wheel_works_elsewhere(tmp_path):
+    """Built in a folder of its own, it holds one package, everything in it, and runs anywhere."""
+    build = [sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist"), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=600)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"neurodyn", f"neurodyn-{nd.__version__}.dist-info"}
+    expected = {"neurodyn/py.typed"}
+    for path in sources(*PARTS):
+        expected.add(path if path.startswith("neurodyn/") else f"neurodyn/{path}")
+    assert {name for name in names if name.startswith("neurodyn/")} >= expected
+    assert f"neurodyn-{nd.__version__}.dist-info/licenses/LICENSE" in names
+
+    target = tmp_path / "site"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet",
+                    "--target", str(target), str(wheel)], check=True, timeout=300)
+    code = (
+        "import neurodyn as nd, numpy as np\n"
+        "from neurodyn.experiments import circuits\n"
+        "net = nd.Network({'E': nd.Population(2, 'dx/dt = -x/tau : 1', tau=1.0, x=1.0)})\n"
+        "ds = nd.simulate(net, nd.RK4(dt=0.01), duration=1.0)\n"
+        "print(nd.__file__, float(ds['E.x.final'][0, 1]), *circuits())"
+    )
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    where, x, *names = python(code, cwd=tmp_path, env=environ | {"PYTHONPATH": str(target)}).split()
+    assert Path(where).is_relative_to(target)
+    np.testing.assert_allclose(float(x), np.exp(-1), rtol=1e-8)
+    assert names == list(nd.experiments.circuits())
+    assert sdist.stat().st_size < 5e6
