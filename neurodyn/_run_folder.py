@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from neurodyn._settings import InputError
@@ -16,8 +17,8 @@ _MARKER_TEXT = "A run of neurodyn. Running again with the same folder overwrites
 FILES = ("dataset.nc", "dataset.zarr", "figure.png", "claims.md", "claims.json", "provenance.json")
 
 
-def prepare(folder: Path) -> bool:
-    """Make `folder` ready for a run; whether it was made for it.
+def prepare(folder: Path) -> list[Path]:
+    """Make `folder` ready for a run; the folders that had to be made, innermost first.
 
     Raises
     ------
@@ -26,8 +27,8 @@ def prepare(folder: Path) -> bool:
     OSError
         If it cannot be written to.
     """
-    made = not folder.exists()
-    if not made:
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    if folder.exists():
         if not folder.is_dir():
             raise InputError(f"`out` must be a folder, and {folder} is a file")
         if not (folder / MARKER).exists() and any(folder.iterdir()):
@@ -40,10 +41,12 @@ def prepare(folder: Path) -> bool:
     return made
 
 
-def discard(folder: Path) -> None:
-    """Remove a folder that `prepare` made, when there was nothing to put into it."""
-    if {path.name for path in folder.iterdir()} <= {MARKER}:
-        shutil.rmtree(folder, ignore_errors=True)
+def discard(made: Sequence[Path]) -> None:
+    """Remove the folders that `prepare` made, when there was nothing to put into them."""
+    with suppress(OSError):  # something is in one of them
+        for path in made:
+            (path / MARKER).unlink(missing_ok=True)
+            path.rmdir()
 
 
 def write(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:

@@ -177,7 +177,8 @@ def _failure(error: Exception, has_settings: bool, traceback: bool) -> int:
     """
     engine = sys.modules.get("neurodyn.simulate")
     diverged = isinstance(error, getattr(engine, "SimulationDiverged", ()))
-    if has_settings and (diverged or isinstance(error, ValueError | TypeError | OSError)):
+    likely = ValueError | TypeError | OSError | MemoryError
+    if has_settings and (diverged or isinstance(error, likely)):
         _complain(str(error), traceback)
         return BAD_INPUT
     _complain(f"the experiment failed: {type(error).__name__}: {error}", traceback or not diverged)

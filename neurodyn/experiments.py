@@ -324,7 +324,7 @@ def run_experiment(
         raise InputError("`size` is not among the settings: give it by itself (--size full)")
     arguments = convert(circuit.parameters(experiment), settings, f"{circuit.name} {experiment}")
     folder = None if out is None else Path(out)
-    made = folder is not None and _run_folder.prepare(folder)
+    made = [] if folder is None else _run_folder.prepare(folder)
 
     function, stopwatch = circuit.experiments[experiment], Stopwatch()
     extra = {"progress": progress} if "progress" in parameters(function) else {}
@@ -337,8 +337,7 @@ def run_experiment(
                 f"got {type(ds).__name__}"
             )
     except BaseException:  # an interrupt too must not leave an empty folder
-        if made:
-            _run_folder.discard(folder)
+        _run_folder.discard(made)
         raise
     about = {"circuit": circuit.name, "name": experiment, "size": size,
              "citation": circuit.citation, "doi": circuit.doi}

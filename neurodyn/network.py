@@ -82,7 +82,7 @@ class Population:
         if name not in known:
             raise ValueError(
                 f"`{name}` is given a value, but the equations do not use it"
-                f"{_suggestion(name, known)}. They use {_listed(known)}."
+                f"{_suggestion(name, known) or '.'} They use {_listed(known)}."
             )
         if callable(value):
             raise TypeError(f"`{name}` is a parameter and must be a number or an array, not code")
@@ -250,14 +250,14 @@ class Network:
             every = [f"{p}.{v}" for p in self.populations for v in self._names(p)]
             hint = _suggestion(name, every) or _suggestion(population, self.populations)
             raise ValueError(
-                f"`{name}`: the network has no population `{population}`{hint}; "
-                f"it has {_listed(self.populations)}"
+                f"`{name}`: the network has no population `{population}`{hint or '.'} "
+                f"It has {_listed(self.populations)}."
             )
         known = self._names(population)
         if variable not in known:
             raise ValueError(
                 f"`{name}`: population `{population}` has no `{variable}`"
-                f"{_suggestion(variable, known)}; it has {_listed(known)}"
+                f"{_suggestion(variable, known) or '.'} It has {_listed(known)}."
             )
         return population, variable
 
@@ -373,7 +373,11 @@ class Network:
         """The compiled network: `field`, `tangent`, `adjoint` and the solvers' loops."""
         from neurodyn.compile.compiled import CompiledNetwork
 
-        key = (np.dtype(dtype).name, tuple(sorted(driven)))
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = dtype  # refused below
+        key = (name, tuple(sorted(driven)))
         cache = self.__dict__.setdefault("_compiled", {})
         if key not in cache:
             cache[key] = CompiledNetwork(self, *key)
@@ -422,8 +426,8 @@ class Network:
             if "->" in name:
                 if name not in self.coupling_labels:
                     raise ValueError(
-                        f"no coupling `{name}`{_suggestion(name, self.coupling_labels)}; "
-                        f"there are {_listed(self.coupling_labels)}"
+                        f"no coupling `{name}`{_suggestion(name, self.coupling_labels) or '.'} "
+                        f"There are {_listed(self.coupling_labels)}."
                     )
                 by_label[name] = value
             else:

@@ -131,8 +131,7 @@ def heatmap(
     half = 0.5 * (time[-1] - time[0]) / max(len(time) - 1, 1) or 0.5
     extent = (time[0] - half, time[-1] + half, -0.5, values.shape[1] - 0.5)
     drawn = ax.imshow(
-        values.T, aspect="auto", origin="lower", extent=extent, interpolation="nearest",
-        **(_colours(values) | image),
+        values.T, aspect="auto", origin="lower", extent=extent, **(_colours(values) | image),
     )
     ax.figure.colorbar(drawn, ax=ax, label=_label(da))
     ax.set(xlabel=_label(da["time"]), ylabel="unit")
@@ -183,7 +182,10 @@ def phase(
 
 
 def distribution(
-    da: xr.DataArray | ArrayLike, bins: int | str | ArrayLike | None = None, ax: Axes | None = None, **bars: Any
+    da: xr.DataArray | ArrayLike,
+    bins: int | str | ArrayLike | None = None,
+    ax: Axes | None = None,
+    **bars: Any,
 ) -> Axes:
     """Histogram of all values, as a probability density; a line marks the mean.
 
@@ -247,7 +249,7 @@ def weights(W: Any, ax: Axes | None = None, **image: Any) -> Axes:
     matrix = _matrix(W, "W")
     ax = _axes(ax)
     colours = _colours(matrix, signed=True)
-    drawn = ax.imshow(matrix, interpolation="nearest", **(colours | image))
+    drawn = ax.imshow(matrix, **(colours | image))
     ax.figure.colorbar(drawn, ax=ax, label="weight")
     ax.set(xlabel="pre (from)", ylabel="post (to)")
     return ax

@@ -6,7 +6,7 @@ A `Recording` is the list of recorded columns: each variable's units lie side by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,16 @@ STREAM_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Column:
-    """One recorded variable: its units, and where they lie in a sample."""
+    """One recorded variable: its units, and where they lie in a sample.
+
+    Kernels keep standard normal numbers for noise; `factor` makes white noise of them, 1/sqrt(dt).
+    """
 
     name: str
     units: np.ndarray
     start: int
     is_subset: bool
+    factor: float = 1.0
 
     @property
     def slice(self) -> slice:
@@ -46,11 +50,13 @@ class Recording:
     columns: tuple[Column, ...]
 
     @classmethod
-    def of(cls, network: Network, record) -> Recording:
+    def of(cls, network: Network, record, dt: float) -> Recording:
         """From a list of names, or a dict of names to units (slice, int array, None for all).
 
         Raises
         ------
+        TypeError
+            If it is neither.
         ValueError
             For unknown names (with a suggestion), parameters, or units out of range.
         """
@@ -58,6 +64,10 @@ class Recording:
             record = network.state_names
         if isinstance(record, str):
             record = [record]
+        if not isinstance(record, Iterable):
+            raise TypeError(
+                f'`record` must be a list such as ["E.r"] or a dict of units; got {record!r}'
+            )
         chosen = dict(record) if isinstance(record, Mapping) else dict.fromkeys(record)
         columns, start = [], 0
         for name, units in chosen.items():
@@ -74,13 +84,21 @@ class Recording:
                         f"`record`: units of `{name}` must be a slice or indices below "
                         f"{member.size}; got {units!r:.60}"
                     ) from None
-            columns.append(Column(name, index, start, units is not None))
+            factor = dt**-0.5 if variable in member.equations.noise_names else 1.0
+            columns.append(Column(name, index, start, units is not None, factor))
             start += index.size
         return cls(tuple(columns))
 
     @property
     def n_columns(self) -> int:
         return sum(c.units.size for c in self.columns)
+
+    def by_name(self, samples: np.ndarray) -> dict[str, np.ndarray]:
+        """Samples ``(trial, sample, column)`` as ``(trial, sample, unit)`` of each variable."""
+        return {
+            c.name: samples[..., c.slice] * c.factor if c.factor != 1 else samples[..., c.slice]
+            for c in self.columns
+        }
 
     def kernel_tables(self, compiled: CompiledNetwork) -> list[np.ndarray]:
         """Rows and units of each population, as `record_rows` reads them."""
@@ -132,9 +150,6 @@ class MemorySink:
 
     def finished(self, n_samples: int) -> None:
         """Tell that samples up to `n_samples` are complete."""
-
-    def records(self, n_samples: int) -> dict[str, np.ndarray]:
-        return {c.name: self.array[:, :n_samples, c.slice] for c in self.recording.columns}
 
 
 def _check_fits(shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -204,10 +219,8 @@ class ZarrSink:
         """Write what is there and make it final."""
         count = n_samples - self.first_sample
         if count:
-            for column in self.recording.columns:
-                self.stream.write(
-                    column.name, self.first_sample, self.array[:, :count, column.slice]
-                )
+            for name, values in self.recording.by_name(self.array[:, :count]).items():
+                self.stream.write(name, self.first_sample, values)
             self.stream.commit(n_samples)
             self.first_sample = n_samples
 
@@ -228,11 +241,21 @@ def concatenate(runs: Sequence):
     Raises
     ------
     ValueError
-        If a run does not begin where the one before ended.
+        If a run does not begin where the one before ended, or there is none.
+    TypeError
+        If one is not what `simulate` returns.
     """
     import xarray as xr
 
     runs = list(runs)
+    if not runs:
+        raise ValueError("`runs` is empty; give the Datasets of consecutive runs")
+    for k, run in enumerate(runs):
+        if not isinstance(run, xr.Dataset) or not isinstance(run.attrs.get("run"), Mapping):
+            raise TypeError(
+                f"`runs[{k}]` must be a Dataset that simulate returned; got {type(run).__name__}"
+                + (" without its attribute `run`" if isinstance(run, xr.Dataset) else "")
+            )
     for before, after in zip(runs, runs[1:], strict=False):
         end, start = before.attrs["run"]["next_step"], after.attrs["run"]["first_step"]
         if end != start:
@@ -240,10 +263,10 @@ def concatenate(runs: Sequence):
                 f"`runs` are not consecutive: one ends before step {end}, the next begins at {start}"
             )
     series = [run[[n for n in run.data_vars if "time" in run[n].dims]] for run in runs]
-    joined = xr.concat(series, dim="time", combine_attrs="drop")
+    joined = xr.concat(series, dim="time", combine_attrs="override")
     last = runs[-1]
     final = last[[n for n in last.data_vars if "time" not in last[n].dims]]
-    result = xr.merge([joined, final], combine_attrs="drop")
+    result = xr.merge([joined, final], combine_attrs="override")
     result.attrs = {**last.attrs, "run": {**last.attrs["run"]}}
     result.attrs["run"]["first_step"] = runs[0].attrs["run"]["first_step"]
     return result

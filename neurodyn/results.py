@@ -8,6 +8,7 @@ ordinary: every other tool reads their numbers, units and long names.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -210,6 +211,7 @@ def save(ds: xr.Dataset, path: str | os.PathLike, *, compress: bool = False) -> 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.suffix == ".nc":
+            _reserve(temporary, encoded)
             encoding = {name: {"zlib": True} for name in encoded if encoded[name].ndim}
             encoded.to_netcdf(temporary, engine="h5netcdf", encoding=encoding if compress else {})
             with open(temporary, "rb+") as file:
@@ -291,6 +293,31 @@ def _check_destination(path: Path) -> None:
         store = path.is_dir() and any((path / f).exists() for f in ("zarr.json", ".zgroup"))
         if not store and not (path.is_dir() and not any(path.iterdir())):
             raise ValueError(f"`path` exists and is no Zarr store, it is left alone: {path}")
+
+
+def _reserve(path: Path, ds: xr.Dataset) -> None:
+    """Make sure that the disk has room for `ds` at `path`; OSError if it has not.
+
+    HDF5 does not survive a full disk: the process crashes when the file is closed.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    owners = (ds, *ds.variables.values())
+    attributes = sum(len(str(value)) for owner in owners for value in owner.attrs.values())
+    texts = sum(
+        sum(4 * len(str(text)) + 32 for text in variable.values.ravel())
+        for variable in ds.variables.values()
+        if variable.dtype.kind == "O"
+    )
+    # Headers, alignment and padding: well under 16 KiB a variable.
+    room = int(1.02 * ds.nbytes) + 4 * attributes + texts + 2**14 * (4 + len(ds.variables))
+    with open(path, "wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, room)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+    path.unlink()
 
 
 def _replace_folder(new: Path, path: Path) -> None:

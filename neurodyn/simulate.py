@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurodyn._interrupts import Interrupts
 from neurodyn.recording import MemorySink, Recording, ZarrSink
 from neurodyn.solvers import Solver
 from neurodyn.time_grid import count_steps
@@ -51,7 +52,8 @@ class SimulationDiverged(ArithmeticError):
     time : float
         Beginning of the first step whose result is not finite, s.
     dataset : xarray.Dataset
-        All samples before that time.
+        All samples before that time and, as final state, the states at that time: a run with
+        another solver can go on from there, ``initial=error.dataset``.
     """
 
     def __init__(self, message: str, variable: str, trial: int, unit: int, time: float, dataset):
@@ -61,6 +63,10 @@ class SimulationDiverged(ArithmeticError):
         self.unit = unit
         self.time = time
         self.dataset = dataset
+
+    def __reduce__(self):  # by itself an exception is pickled with nothing but its message
+        details = (self.variable, self.trial, self.unit, self.time, self.dataset)
+        return type(self), (str(self), *details)
 
 
 @contextmanager
@@ -109,9 +115,10 @@ def simulate(
         2 every, ..., before the step that begins there; the end of the run belongs to its
         continuation, and its state is in the variables ``<state>.final``.
     inputs : dict of str to Signal or array_like, optional
-        External input by name. A number or ``(unit,)`` array holds for all time; arrays
-        ``(time, unit)`` and ``(trial, time, unit)`` give one value a step of dt. Where couplings end
-        at the same input, both add. Inputs that nothing fills are 0.
+        External input by name. A number holds for all time, as does ``Constant(values)`` with one
+        value a unit; arrays ``(time,)``, ``(time, unit)`` and ``(trial, time, unit)`` give one value
+        a step of dt, counted from time 0. Where couplings end at the same input, both add. Inputs
+        that nothing fills are 0.
     initial : Dataset or dict, optional
         The Dataset of an earlier run, to continue it: state, time and random streams go on so that
         both runs together equal an unbroken one bit for bit. Or states by name, as a number,
@@ -151,7 +158,7 @@ def simulate(
     processes too, load the machine code from disk.
     """
     run = _Run(network, solver, duration, trials, every, inputs, initial, rng, dtype)
-    recording = Recording.of(network, record)
+    recording = Recording.of(network, record, solver.dt)
     sink = run.sink(recording, store)
     return run.execute(recording, sink, threads, progress)
 
@@ -174,6 +181,8 @@ class _Run:
         from neurodyn.provenance import Stopwatch
 
         self.stopwatch = Stopwatch()
+        if not hasattr(network, "populations"):
+            raise TypeError(f"`network` must be a Network; got {type(network).__name__}")
         if not isinstance(solver, Solver):
             raise TypeError(f"`solver` must be a solver such as nd.Euler(dt=...); got {solver!r}")
         self.network, self.solver, self.dt = network, solver, solver.dt
@@ -216,7 +225,7 @@ class _Run:
 
     def _initial_state(self, initial, previous) -> dict[str, np.ndarray]:
         if previous:
-            return previous["state"]
+            return self._continued_state(previous["state"])
         state = self.network.initial_state(self.seeds(_INITIAL))
         for name, value in (initial or {}).items():
             if name not in state:
@@ -226,6 +235,26 @@ class _Run:
                 )
             state[name] = _broadcast_state(name, value, state[name], self.network)
         return state
+
+    def _continued_state(self, state) -> dict[str, np.ndarray]:
+        """The state at the end of an earlier run, checked to fit; one trial may become many."""
+        other = next((n for n in (*state, *self.network.state_names)
+                      if (n in state) != (n in self.network.state_names)), None)  # fmt: skip
+        if other:
+            where = "`initial`" if other in state else "the network"
+            raise ValueError(
+                f"`initial` is the run of another network: only {where} has the state `{other}`. "
+                "To begin from some of its states, give them as a dict, `nd.final_state(initial)`."
+            )
+        found = {}
+        for name, values in state.items():
+            size = self.network.populations[self.network.split(name)[0]].size
+            if values.shape[1] != size:
+                raise ValueError(
+                    f"`initial`: `{name}` has {values.shape[1]} units, the network {size}"
+                )
+            found[name] = np.broadcast_to(values, (self.n_trials, size))
+        return found
 
     def _blocks(self, state, previous) -> list[_Block]:
         """Cut the trials into blocks whose workspaces fit the cache."""
@@ -240,13 +269,15 @@ class _Run:
         )
         size = 1 if self.solver.adaptive else _block_size(self.n_trials, per_trial)
         keys = np.array([seed.generate_state(2) for seed in self.seeds(_NOISE)], dtype=np.uint32)
-        steps = previous["step_size"] if previous and previous["step_size"] is not None else None
+        steps = [self.dt] * self.n_trials
+        if previous and len(previous["step_size"] or ()) in (1, self.n_trials):
+            steps = np.broadcast_to(previous["step_size"], self.n_trials)
         blocks = []
         for start in range(0, self.n_trials, size):
             trials = slice(start, min(start + size, self.n_trials))
             workspaces = self.compiled.workspaces(trials.stop - start, n_scratch)
             self.compiled.put(workspaces, {n: v[trials] for n, v in state.items()})
-            control = np.array([self.dt if steps is None else steps[start], 0.0, 0.0, 0.0])
+            control = np.array([steps[start], 0.0, 0.0, 0.0])
             normals = normals_scratch(self.compiled.dtype)
             blocks.append(_Block(trials, workspaces, keys[trials], normals, control))
         return blocks
@@ -309,28 +340,13 @@ class _Run:
     # -- running -------------------------------------------------------------------------------
 
     def execute(self, recording, sink, threads, progress) -> xr.Dataset:
-        from concurrent.futures import ThreadPoolExecutor
-
         self.tables = recording.kernel_tables(self.compiled)
         self.kernel = getattr(self.compiled.module, f"run_{self.solver.method}")
-        stopped = None
-        n_threads = min(len(self.blocks), _thread_count(threads))
-        with ThreadPoolExecutor(n_threads) as pool, _bar(progress, self.n_steps * self.dt) as bar:
-            n = 1  # the first chunk is short: it compiles, and tells how long a step takes
-            while self.position < self.n_steps:
-                n = self._chunk(n, sink)
-                started = clock.perf_counter()
-                interrupted = self._advance(n, sink, pool)
-                elapsed = clock.perf_counter() - started
-                self._check_finite(n, recording, sink)
-                self.position += n
-                sink.finished(self.sample_count(self.position))
-                bar(n * self.dt)
-                if interrupted:
-                    stopped = f"interrupted at t = {self.time:.6g} s"
-                    break
-                n = int(min(8 * n, max(1, n * _CHUNK_SECONDS / max(elapsed, 1e-6))))
-        result = self.dataset(recording, sink, stopped)
+        self._compile(sink)
+        with Interrupts() as interrupts:
+            self._run_chunks(recording, sink, threads, progress, interrupts)
+            stopped = f"interrupted at t = {self.time:.6g} s" if interrupts.came else None
+            result = self.dataset(recording, sink, stopped)
         if stopped:
             if _raise_interrupts.get():
                 raise KeyboardInterrupt(stopped)
@@ -340,6 +356,28 @@ class _Run:
                 stacklevel=3,
             )
         return result
+
+    def _compile(self, sink) -> None:
+        """Compile the loop, or load it, by a run of no steps: nothing is lost by Ctrl-C in here."""
+        self.drives = [np.empty((0, 1, 1), self.compiled.dtype) for _ in self.samplers]
+        self._run_block(self.blocks[0], self.first_step, 0, sink)
+
+    def _run_chunks(self, recording, sink, threads, progress, interrupts) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        n_threads = min(len(self.blocks), _thread_count(threads))
+        with ThreadPoolExecutor(n_threads) as pool, _bar(progress, self.n_steps * self.dt) as bar:
+            n = 1  # the first chunk tells how long a step takes
+            while self.position < self.n_steps and not interrupts.came:
+                n = self._chunk(n, sink)
+                started = clock.perf_counter()
+                self._advance(n, sink, pool)
+                elapsed = clock.perf_counter() - started
+                self._check_finite(n, recording, sink)
+                self.position += n
+                sink.finished(self.sample_count(self.position))
+                bar(n * self.dt)
+                n = int(min(8 * n, max(1, n * _CHUNK_SECONDS / max(elapsed, 1e-6))))
 
     @property
     def time(self) -> float:
@@ -357,8 +395,8 @@ class _Run:
         )
         return max(1, min(n, _DRIVE_BYTES // per_step)) if per_step else n
 
-    def _advance(self, n: int, sink, pool) -> bool:
-        """Run `n` steps of all blocks; True if Ctrl-C came meanwhile."""
+    def _advance(self, n: int, sink, pool) -> None:
+        """Run `n` steps of all blocks."""
         self.drives = [
             row if sampler is None else sampler.take(n).astype(self.compiled.dtype, copy=False)
             for sampler, row in self.samplers
@@ -366,15 +404,8 @@ class _Run:
         self.starts = [self._snapshot(block) for block in self.blocks]
         first = self.first_step + self.position
         futures = [pool.submit(self._run_block, block, first, n, sink) for block in self.blocks]
-        interrupted = False
         for future in futures:
-            while True:
-                try:
-                    future.result()
-                    break
-                except KeyboardInterrupt:
-                    interrupted = True
-        return interrupted
+            future.result()
 
     def _run_block(self, block: _Block, first: int, n: int, sink, row: int = 0) -> None:
         compiled = self.compiled
@@ -435,16 +466,29 @@ class _Run:
         finite_steps, k = min(
             (self._finite_steps(self.blocks[k], self.starts[k], n, sink), k) for k in bad
         )
-        culprit = self.blocks[k]
+        gave_up = self.blocks[k].control[3] != 0
+        variable, trial, unit, value = self._worst(self.blocks[k])
+        # All trials go back to the beginning of the bad step: a state from which one can continue.
+        for block, start in zip(self.blocks, self.starts, strict=True):
+            self._restore(block, start)
+            self._run_block(block, self.first_step + self.position, finite_steps, sink)
         self.position += finite_steps
-        variable, trial, unit, value = self._first_bad(culprit)
         sink.finished(self.sample_count(self.position))
-        message = (
-            f"`{variable}` of unit {unit} in trial {trial} became {value} in the step that begins at "
-            f"t = {self.time:.6g} s (dt = {self.dt:g} s). Try a smaller dt, or ExponentialEuler for "
-            "stiff equations; if that does not help, the equations themselves grow without bound. "
-            "The samples so far are in the error's `dataset`."
-        )
+        where = f"`{variable}` of unit {unit} in trial {trial}"
+        if gave_up:
+            message = (
+                f"{where} changes too fast in the interval that begins at t = {self.time:.6g} s "
+                f"(dt = {self.dt:g} s): no step is short enough for rtol = {self.solver.rtol:g}. "
+                "Try a larger `rtol` or `atol`; if that does not help, the equations themselves "
+                "grow without bound, or are not defined there."
+            )
+        else:
+            message = (
+                f"{where} became {value} in the step that begins at t = {self.time:.6g} s "
+                f"(dt = {self.dt:g} s). Try a smaller dt, or ExponentialEuler for stiff equations; "
+                "if that does not help, the equations themselves grow without bound."
+            )
+        message += " The samples so far are in the error's `dataset`."
         dataset = self.dataset(recording, sink, f"diverged at t = {self.time:.6g} s")
         raise SimulationDiverged(message, variable, trial, unit, self.time, dataset)
 
@@ -470,18 +514,29 @@ class _Run:
         self._run_block(block, self.first_step + self.position + done, 1, sink, row=done)
         return done
 
-    def _first_bad(self, block: _Block) -> tuple[str, int, int, float]:
-        for p, states in enumerate(self._states(block)):
-            for s, values in enumerate(states):
-                wrong = np.argwhere(~np.isfinite(values))
-                if wrong.size:
-                    trial, unit = map(int, wrong[0])
-                    population = self.compiled.structure.populations[p]
-                    name = f"{population.name}.{population.states[s]}"
-                    return name, block.trials.start + trial, unit, float(values[trial, unit])
-        # The adaptive solver gives up before anything overflows.
-        name = self.network.state_names[0]
-        return name, block.trials.start, 0, float("nan")
+    def _worst(self, block: _Block) -> tuple[str, int, int, float]:
+        """Name, trial, unit and value of the first state that is not finite.
+
+        Where an adaptive solver gave up, all are finite still, and the one with the steepest slope
+        is told. Slopes are in the scratch slots behind the copy of the states.
+        """
+        name, index, worst, value = "", (0, 0), -1.0, 0.0
+        members = zip(
+            self._states(block), self.compiled.structure.populations, block.workspaces, strict=True
+        )
+        for states, population, workspace in members:
+            badness = (~np.isfinite(states)).astype(float)
+            if block.control[3]:
+                first = len(population.slots) + len(states)
+                slopes = workspace[first : first + len(states), :, : states.shape[2]]
+                scale = self.solver.atol + self.solver.rtol * np.abs(states)
+                badness = np.nan_to_num(np.abs(slopes) / scale, nan=np.inf)
+            if badness.size and badness.max() > worst:
+                worst = badness.max()
+                s, *index = map(int, np.unravel_index(badness.argmax(), badness.shape))
+                name = f"{population.name}.{population.states[s]}"
+                value = float(states[s, index[0], index[1]])
+        return name, block.trials.start + index[0], index[1], value
 
     # -- results -------------------------------------------------------------------------------
 
@@ -507,7 +562,7 @@ class _Run:
             "dt": self.dt,
             "first_step": self.first_step,
             "next_step": self.first_step + self.position,
-            "entropy": str(self.root.entropy),
+            "entropy": ",".join(map(str, np.atleast_1d(np.array(self.root.entropy, dtype=object)))),
             "spawn_key": [int(k) for k in self.root.spawn_key],
         }
         if self.solver.adaptive:
@@ -544,13 +599,8 @@ class _Run:
             return ds.isel(time=slice(0, n_samples))
         from neurodyn.results import time_series
 
-        records = sink.records(n_samples)
-        for column in recording.columns:
-            if column.name.rpartition(".")[2].startswith("xi"):
-                # Kernels keep standard normal numbers; white noise has them over sqrt(dt).
-                records[column.name] = records[column.name] / np.sqrt(self.dt)
         return time_series(
-            records,
+            recording.by_name(sink.array[:, :n_samples]),
             self.sample_times(n_samples),
             units,
             final,
@@ -591,13 +641,12 @@ def _previous_run(ds) -> dict[str, Any]:
     run = ds.attrs.get("run")
     if not isinstance(run, Mapping):
         raise ValueError("`initial` is a Dataset that simulate did not make: it has no `run`")
-    entropy = run["entropy"].strip("[]").split(",")
-    entropy = [int(e) for e in entropy] if len(entropy) > 1 else int(entropy[0])
+    entropy = [int(e) for e in run["entropy"].split(",")]
     return {
         "state": {n: np.asarray(v) for n, v in final_state(ds).items()},
         "dt": run["dt"],
         "next_step": run["next_step"],
-        "entropy": entropy,
+        "entropy": entropy[0] if len(entropy) == 1 else entropy,
         "spawn_key": tuple(run["spawn_key"]),
         "step_size": run.get("step_size"),
     }
@@ -605,7 +654,7 @@ def _previous_run(ds) -> dict[str, Any]:
 
 def _other_grid(previous, dt: float) -> int:
     """The step at which a run goes on with another dt."""
-    return count_steps(previous["next_step"] * previous["dt"], dt, "the time `initial` ended at")
+    return count_steps(previous["next_step"] * previous["dt"], dt, "time at the end of initial")
 
 
 def _trial_count(trials, initial, previous) -> int:
@@ -628,6 +677,10 @@ def _trial_count(trials, initial, previous) -> int:
 def _signals(network, inputs) -> dict[str, Any]:
     if not inputs:
         return {}
+    if not isinstance(inputs, Mapping):
+        raise TypeError(
+            f'`inputs` must be a dict such as {{"E.I_ext": 1.0}}; got {type(inputs).__name__}'
+        )
     from neurodyn.signals import as_signal
 
     found = {}

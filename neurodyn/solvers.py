@@ -129,8 +129,9 @@ class DormandPrince(Solver):
         super().__post_init__()
         for name in ("rtol", "atol"):
             value, dim = to_si(getattr(self, name), name)
-            if dim not in (None, DIMENSIONLESS) or not isinstance(value, float) or not value > 0:
-                raise ValueError(f"`{name}` must be a positive number; got {value!r}")
+            is_number = dim in (None, DIMENSIONLESS) and isinstance(value, float)
+            if not is_number or not 0 < value < float("inf"):
+                raise ValueError(f"`{name}` must be a positive number; got {getattr(self, name)!r}")
             object.__setattr__(self, name, value)
 
 

@@ -16,7 +16,11 @@ _TWO_F32 = np.float32(2.0)
 _INF_F32 = np.float32(np.inf)
 _NAN_F32 = np.float32(np.nan)
 _ROUND_F32 = np.float32(1.5 * 2.0**23)
+_ONE_SCALE_F32 = np.float32(1.5 * 2.0**23 + 127.0)
+_DOWN_SCALE_F32 = np.float32(1.5 * 2.0**23 + 127.0 - 24.0)
+_TWO_SCALES_F32 = np.float32(1.5 * 2.0**23 + 2.0 * 127.0)
 _SHIFT_F32 = np.int32(23)
+_INT_1_F32 = np.int32(1)
 _ONE_BITS_F32 = np.int32(0x3F800000)
 _SIGN_F32 = np.int32(-0x80000000)
 _TINY_F32 = np.float32(2.0**-25)
@@ -40,39 +44,35 @@ _EXP_MAX_F32 = np.float32(89.0)
 _EXP_MIN_F32 = np.float32(-104.0)
 
 
-def _exp_parts_f32(x):
-    """x = n ln(2) + r, |r| <= ln(2)/2: n, an integer with n in its low bits, and e^r - 1."""
-    t = x * _LOG2_E_F32 + _ROUND_F32
-    n = t - _ROUND_F32
-    high = x - n * _LN2_F32[0]
-    low = n * _LN2_F32[1]
-    r = high - low
+def _exp_parts_f32(x, rounding):
+    """For x = n ln(2) + r, |r| <= ln(2)/2: bits with n + bias in the lowest, and e^r - 1."""
+    t = x * _LOG2_E_F32 + rounding
+    n = t - rounding
+    r = (x - n * _LN2_F32[0]) - n * _LN2_F32[1]
     c = _EXP_F32
     z = r * r
     q = (c[3] * r + c[2]) + c[4] * z
-    fraction = r + (((high - r) - low) + z * (q * z + (c[1] * r + c[0])))
-    return n, np.float32(t).view(np.int32), fraction
+    return np.float32(t).view(np.int32), r + z * (q * z + (c[1] * r + c[0]))
 
 
 def exp_f32(x):
     """e^x."""
     y = _EXP_MAX_F32 if x > _EXP_MAX_F32 else x
     y = _EXP_MIN_F32 if y < _EXP_MIN_F32 else y
-    n, k, fraction = _exp_parts_f32(y)
-    k1 = np.float32(n * _HALF_F32 + _ROUND_F32).view(np.int32)
-    k2 = np.int32(k - k1)
-    first = np.int32(np.int32(k1 << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
-    second = np.int32(np.int32(k2 << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
-    return ((_ONE_F32 + fraction) * first) * second
+    k, fraction = _exp_parts_f32(y, _TWO_SCALES_F32)
+    k1 = np.int32(k >> _INT_1_F32)
+    first = np.int32(k1 << _SHIFT_F32).view(np.float32)
+    second = np.int32(np.int32(k - k1) << _SHIFT_F32).view(np.float32)
+    return (first + fraction * first) * second
 
 
 def tanh_f32(x):
     """Hyperbolic tangent: an odd polynomial up to 0.55, then 1 - 2/(e^2x + 1)."""
     a = abs(x)
     b = _TANH_MAX_F32 if a > _TANH_MAX_F32 else a
-    _, k, fraction = _exp_parts_f32(b + b)
-    scale = np.int32(np.int32(k << _SHIFT_F32) + _ONE_BITS_F32).view(np.float32)
-    large = _ONE_F32 - _TWO_F32 / ((_ONE_F32 + fraction) * scale + _ONE_F32)
+    k, fraction = _exp_parts_f32(b + b, _ONE_SCALE_F32)
+    scale = np.int32(k << _SHIFT_F32).view(np.float32)
+    large = _ONE_F32 - _TWO_F32 / ((scale + fraction * scale) + _ONE_F32)
     z = a * a
     c = _TANH_F32
     q = c[4] * z + c[3]
@@ -84,8 +84,7 @@ def tanh_f32(x):
     return np.int32(np.float32(y).view(np.int32) | sign).view(np.float32)
 
 
-_DOWN_BITS_F32 = np.int32((127 - 24) << 23)  # 1 + e^x and e^x - 1 are kept times 2^-24
-_DOWN_F32 = np.float32(2.0**-24)
+_DOWN_F32 = np.float32(2.0**-24)  # 1 + e^x and e^x - 1 are kept times this, inside the range
 _UP_F32 = np.float32(2.0**24)
 _EXPM1_MIN_F32 = np.float32(-20.0)
 _EXPREL_MAX_F32 = np.float32(95.0)
@@ -95,12 +94,11 @@ def sigmoid_f32(x):
     """1/(1 + e^-x), by g = 1/(1 + e^|x|): g for negative x, 1 - g for positive."""
     a = abs(x)
     a = -_EXP_MIN_F32 if a > -_EXP_MIN_F32 else a
-    _, k, fraction = _exp_parts_f32(a)
-    p = _ONE_F32 + fraction
-    scale = np.int32(np.int32(k << _SHIFT_F32) + _DOWN_BITS_F32).view(np.float32)
-    power = p * scale
+    k, fraction = _exp_parts_f32(a, _DOWN_SCALE_F32)
+    scale = np.int32(k << _SHIFT_F32).view(np.float32)
+    power = scale + fraction * scale
     d = _DOWN_F32 + power
-    rest = (_DOWN_F32 - (d - power)) + scale * (fraction - (p - _ONE_F32))
+    rest = (_DOWN_F32 - (d - power)) + (fraction * scale - (power - scale))
     g = _ONE_F32 / d
     g = (g - g * (g * rest)) * _DOWN_F32
     return g if x < _ZERO_F32 else _ONE_F32 - g
@@ -108,8 +106,8 @@ def sigmoid_f32(x):
 
 def _expm1_scaled_f32(x):
     """2^-24 (e^x - 1) for -20 <= x <= 95."""
-    t = x * _LOG2_E_F32 + _ROUND_F32
-    n = t - _ROUND_F32
+    t = x * _LOG2_E_F32 + _DOWN_SCALE_F32
+    n = t - _DOWN_SCALE_F32
     high = x - n * _LN2_F32[0]
     low = n * _LN2_F32[1]
     r = high - low
@@ -121,7 +119,7 @@ def _expm1_scaled_f32(x):
     q = q * r + c[1]
     q = q * r + c[0]
     k = np.float32(t).view(np.int32)
-    scale = np.int32(np.int32(k << _SHIFT_F32) + _DOWN_BITS_F32).view(np.float32)
+    scale = np.int32(k << _SHIFT_F32).view(np.float32)
     base = scale - _DOWN_F32
     y = base + scale * r
     rest = (scale * r - (y - base)) + ((scale - base) - _DOWN_F32)
@@ -221,7 +219,6 @@ _HALF_PI_F32 = (  # five parts of 9 bits, exact times a multiple, and the rest: 
 )  # fmt: skip
 _SIN_F32 = (np.float32(-0.16666655), np.float32(0.008332192), np.float32(-1.9518788e-04))  # 2^-28
 _COS_F32 = (np.float32(0.041666646), np.float32(-0.0013887301), np.float32(2.4430681e-05))  # 2^-33
-_INT_1_F32 = np.int32(1)
 _INT_2_F32 = np.int32(2)
 _INT_30_F32 = np.int32(30)
 

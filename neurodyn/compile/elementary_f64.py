@@ -5,8 +5,13 @@ import numpy as np
 # ---- exponentials -------------------------------------------------------------------------------
 
 _ROUND_F64 = 1.5 * 2.0**52  # adding it leaves the nearest integer in the low bits of the sum
+# the same with the bias of an exponent, so that a shift of the bits gives 2^n (or 2^(n-64), or the
+# product of two powers of two)
+_ONE_SCALE_F64 = 1.5 * 2.0**52 + 1023.0
+_DOWN_SCALE_F64 = 1.5 * 2.0**52 + 1023.0 - 64.0
+_TWO_SCALES_F64 = 1.5 * 2.0**52 + 2.0 * 1023.0
 _SHIFT_F64 = np.int64(52)
-_ONE_BITS_F64 = np.int64(0x3FF0000000000000)
+_INT_1_F64 = np.int64(1)
 _SIGN_F64 = np.int64(-0x8000000000000000)
 _TINY_F64 = 2.0**-54
 _LOG2_E_F64 = 1.4426950408889634
@@ -28,45 +33,41 @@ _TANH_F64 = (  # (tanh(x)/x - 1)/x^2 in x^2, for |x| <= 0.55; error of tanh(x) b
 )  # fmt: skip
 
 
-def _exp_parts_f64(x):
-    """x = n ln(2) + r, |r| <= ln(2)/2: n, an integer with n in its low bits, and e^r - 1.
+def _exp_parts_f64(x, rounding):
+    """For x = n ln(2) + r, |r| <= ln(2)/2: bits with n + bias in the lowest, and e^r - 1.
 
-    The error of e^r - 1 is relative to e^r.
+    ``rounding`` is 1.5*2^52 + bias. The error of e^r - 1 is relative to e^r.
     """
-    t = x * _LOG2_E_F64 + _ROUND_F64
-    n = t - _ROUND_F64
-    high = x - n * _LN2_F64[0]
-    low = n * _LN2_F64[1]
-    r = high - low
+    t = x * _LOG2_E_F64 + rounding
+    n = t - rounding
+    r = (x - n * _LN2_F64[0]) - n * _LN2_F64[1]
     c = _EXP_F64
     z = r * r
     p = (c[1] * r + c[0]) + (c[3] * r + c[2]) * z
     q = (c[5] * r + c[4]) + (c[7] * r + c[6]) * z
     q = (c[9] * r + c[8]) * (z * z) + q
-    fraction = r + (((high - r) - low) + z * (q * (z * z) + p))
-    return n, np.float64(t).view(np.int64), fraction
+    return np.float64(t).view(np.int64), r + z * (q * (z * z) + p)
 
 
 def exp_f64(x):
     """e^x."""
     y = 710.0 if x > 710.0 else x
     y = -746.0 if y < -746.0 else y
-    n, k, fraction = _exp_parts_f64(y)
+    k, fraction = _exp_parts_f64(y, _TWO_SCALES_F64)
     # 2^n in two factors, so that n = 1024 and subnormal results need no branch
-    k1 = np.float64(n * 0.5 + _ROUND_F64).view(np.int64)
-    k2 = k - k1
-    first = np.int64((k1 << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
-    second = np.int64((k2 << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
-    return ((1.0 + fraction) * first) * second
+    k1 = k >> _INT_1_F64
+    first = np.int64(k1 << _SHIFT_F64).view(np.float64)
+    second = np.int64((k - k1) << _SHIFT_F64).view(np.float64)
+    return (first + fraction * first) * second
 
 
 def tanh_f64(x):
     """Hyperbolic tangent: an odd polynomial up to 0.55, then 1 - 2/(e^2x + 1)."""
     a = abs(x)
     b = 20.0 if a > 20.0 else a
-    _, k, fraction = _exp_parts_f64(b + b)
-    scale = np.int64((k << _SHIFT_F64) + _ONE_BITS_F64).view(np.float64)
-    large = 1.0 - 2.0 / ((1.0 + fraction) * scale + 1.0)
+    k, fraction = _exp_parts_f64(b + b, _ONE_SCALE_F64)
+    scale = np.int64(k << _SHIFT_F64).view(np.float64)
+    large = 1.0 - 2.0 / ((scale + fraction * scale) + 1.0)
     z = a * a
     c = _TANH_F64
     q = c[9] * z + c[8]
@@ -83,8 +84,7 @@ def tanh_f64(x):
     return np.int64(np.float64(y).view(np.int64) | sign).view(np.float64)
 
 
-_DOWN_BITS_F64 = np.int64((1023 - 64) << 52)  # 1 + e^x and e^x - 1 are kept times 2^-64
-_DOWN_F64 = 2.0**-64
+_DOWN_F64 = 2.0**-64  # 1 + e^x and e^x - 1 are kept times this, inside the range
 _UP_F64 = 2.0**64
 
 
@@ -92,13 +92,12 @@ def sigmoid_f64(x):
     """1/(1 + e^-x), by g = 1/(1 + e^|x|): g for negative x, 1 - g for positive."""
     a = abs(x)
     a = 746.0 if a > 746.0 else a
-    _, k, fraction = _exp_parts_f64(a)
-    p = 1.0 + fraction
-    scale = np.int64((k << _SHIFT_F64) + _DOWN_BITS_F64).view(np.float64)
-    power = p * scale
+    k, fraction = _exp_parts_f64(a, _DOWN_SCALE_F64)
+    scale = np.int64(k << _SHIFT_F64).view(np.float64)
+    power = scale + fraction * scale
     d = _DOWN_F64 + power
     # what the two additions rounded away, to first order
-    rest = (_DOWN_F64 - (d - power)) + scale * (fraction - (p - 1.0))
+    rest = (_DOWN_F64 - (d - power)) + (fraction * scale - (power - scale))
     g = 1.0 / d
     g = (g - g * (g * rest)) * _DOWN_F64
     return g if x < 0.0 else 1.0 - g
@@ -106,8 +105,8 @@ def sigmoid_f64(x):
 
 def _expm1_scaled_f64(x):
     """2^-64 (e^x - 1) for -50 <= x <= 720."""
-    t = x * _LOG2_E_F64 + _ROUND_F64
-    n = t - _ROUND_F64
+    t = x * _LOG2_E_F64 + _DOWN_SCALE_F64
+    n = t - _DOWN_SCALE_F64
     high = x - n * _LN2_F64[0]
     low = n * _LN2_F64[1]
     r = high - low
@@ -124,7 +123,7 @@ def _expm1_scaled_f64(x):
     q = q * r + c[1]
     q = q * r + c[0]
     k = np.float64(t).view(np.int64)
-    scale = np.int64((k << _SHIFT_F64) + _DOWN_BITS_F64).view(np.float64)
+    scale = np.int64(k << _SHIFT_F64).view(np.float64)
     # (scale - 2^-64) + scale r + ..., with the rounding errors of the first two sums
     base = scale - _DOWN_F64
     y = base + scale * r
@@ -240,7 +239,6 @@ _COS_F64 = (  # (cos(r) - 1 + r^2/2)/r^4 in r^2, for |r| <= pi/4; error of cos(r
     0.0416666666666666, -0.0013888888888874483, 2.4801587289679533e-05, -2.7557314403690305e-07,
     2.087572966219263e-09, -1.1359954170566401e-11,
 )  # fmt: skip
-_INT_1_F64 = np.int64(1)
 _INT_2_F64 = np.int64(2)
 _INT_62_F64 = np.int64(62)
 

@@ -9,9 +9,9 @@ and on nothing else: not on the batch or its split, the thread, or how many unit
 
 Normals come from pairs of uniforms by G. E. P. Box and M. E. Muller, Ann. Math. Stat. 29:610
 (1958). In float32 the four words of a block give units 4j to 4j + 3, one word a uniform; in float64
-they give units 2j and 2j + 1, two words a uniform. The radius is sqrt(-2 log u), u in (0, 1] with
-31 bits and a half (float32) or 64 and a half (float64): it reaches 6.66 and 9.49, and what lies
-beyond is missing with the probability it has, 2^-32 and 2^-65 a pair.
+they give units 2j and 2j + 1, two words a uniform. The radius is sqrt(-2 log u) of the middle u of
+one of 2^31 (float32) or 2^64 (float64) equal parts of (0, 1], rounded to the number type: so it
+reaches 6.66 and 9.49, and only what a pair exceeds with probability 2^-32 or 2^-65 is missing.
 
 The functions are copied into generated modules, as `neurodyn.compile.elementary` explains. They
 loop over *lanes*, blocks of units of consecutive trials, in chunks of `LANES`: two units in five
@@ -83,10 +83,10 @@ def source_of(names: Iterable[str], dtype: str | np.dtype | type) -> str:
     return source_text.of_functions(FUNCTIONS, names, dtype)
 
 
-def normals_scratch(dtype: str | np.dtype | type) -> np.ndarray:
-    """A new scratch array for ``fill_normals`` in one number type; each thread needs its own.
+def normals_scratch(dtype: str | np.dtype | type) -> tuple[np.ndarray, np.ndarray]:
+    """New scratch arrays for ``fill_normals`` in one number type; each thread needs its own.
 
-    Its size does not depend on the number of units or trials.
+    Their size, 11 KiB, does not depend on the number of units or trials.
 
     Parameters
     ----------
@@ -94,9 +94,11 @@ def normals_scratch(dtype: str | np.dtype | type) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray
-        (7, LANES) int32 for float32: four rows of words, later the bits of results, and block, low
-        and high word of the key. (5, LANES) int64 for float64: two rows of bits, and the same.
+    lanes : np.ndarray
+        Block, low and high word of the key for each lane: (3, LANES) int64 for float64; for
+        float32 after four rows of words, (7, LANES) int32.
+    results : np.ndarray
+        Normals in the order of the units: (2 LANES,) float64 or (4 LANES,) float32.
     """
     if np.dtype(dtype) == np.float32:
         return np.zeros((7, LANES), np.int32), np.zeros(4 * LANES, np.float32)

@@ -137,7 +137,9 @@ def _text(node: ast.stmt, source: str, flags: str) -> tuple[str, frozenset[str]]
     text = ast.get_source_segment(source, node) + "\n"
     needs = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     # a local variable may have the name of something in the library
-    needs -= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    needs -= {
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
     needs -= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
     if isinstance(node, ast.FunctionDef):
         return f"\n\n@njit(**{flags})\n{text}\n\n", frozenset(needs | {flags})

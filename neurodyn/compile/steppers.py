@@ -166,11 +166,13 @@ class RK4(Stepper):
         return "\n".join(
             [
                 self._stage(first=True, weight=sympy.Integer(1), forward=symbol("half_dt")),
-                self.evaluate("t + half_dt"),
+                "t = t + half_dt",
+                self.evaluate(),
                 self._stage(first=False, weight=sympy.Integer(2), forward=symbol("half_dt")),
-                self.evaluate("t + half_dt"),
+                self.evaluate(),
                 self._stage(first=False, weight=sympy.Integer(2), forward=symbol("dt")),
-                self.evaluate("t + dt"),
+                "t = t + half_dt",
+                self.evaluate(),
                 self.update(self._last),
             ]
         )
@@ -244,7 +246,12 @@ class Heun(Stepper):
 
     def body(self) -> str:
         return "\n".join(
-            [self.update(self._predict), self.evaluate("t + dt"), self.update(self._correct)]
+            [
+                self.update(self._predict),
+                "t = t + dt",
+                self.evaluate(),
+                self.update(self._correct),
+            ]
         )
 
     def _increment(self, p, state, drift) -> sympy.Expr:

@@ -244,8 +244,8 @@ def test_other_folders_are_left_alone(toys, tmp_path):
 
 def test_a_failed_experiment_leaves_no_empty_folder(toys, tmp_path):
     with pytest.raises(ValueError, match="`tau` must be positive"):
-        run_experiment("forgetful", settings={"tau": -1.0}, out=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+        run_experiment("forgetful", settings={"tau": -1.0}, out=tmp_path / "new" / "run")
+    assert not (tmp_path / "new").exists()
     run_experiment("forgetful", out=tmp_path / "run")
     with pytest.raises(ValueError, match="`tau` must be positive"):
         run_experiment("forgetful", settings={"tau": -1.0}, out=tmp_path / "run")

@@ -4,6 +4,7 @@ import ast
 import configparser
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import zipfile
@@ -86,7 +87,7 @@ def test_the_units_are_those_of_the_module():
 
 
 def test_an_unknown_name_gets_a_suggestion():
-    with pytest.raises(AttributeError, match="no attribute 'Popluation'; did you mean `Population`"):
+    with pytest.raises(AttributeError, match="'Popluation'; did you mean `Population`"):
         _ = nd.Popluation
     assert not hasattr(nd, "_private_simulate")
 
@@ -189,6 +190,16 @@ def test_files_are_found_through_the_package():
     assert Path(nd.circuits.__file__).parent.samefile(ROOT / "circuits")
     assert (PACKAGE / "circuits").is_symlink()
     assert nd.__version__ == metadata.version("neurodyn")
+
+
+def test_the_example_in_the_readme_runs(tmp_path, monkeypatch):
+    text = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert names["ds"]["E.r"].shape == (32, 200, 400)
+    assert nd.load("run.nc").identical(names["ds"])
 
 
 @pytest.mark.slow

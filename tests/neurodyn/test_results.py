@@ -1,7 +1,10 @@
 """Building the Dataset of a run; save and load must change nothing."""
 
+import errno
 import json
 import os
+import subprocess
+import sys
 import warnings
 
 import h5py
@@ -224,6 +227,26 @@ def test_a_failed_save_leaves_the_old_result(tmp_path, suffix):
         results.save(bad, path)
     assert float(results.load(path)["x"]) == 1.0
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_is_an_error_and_not_a_crash(tmp_path, suffix):
+    """As many variables as a real run has: HDF5 then crashes when it closes the file."""
+    code = f"""
+import resource, numpy as np, xarray as xr
+from neurodyn import results
+ds = xr.Dataset({{f"x{{k}}": (f"t{{k}}", np.ones(20_000)) for k in range(20)}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    results.save(ds, "run{suffix}")
+except OSError as error:
+    print(error.errno)
+import gc; gc.collect()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"{errno.EFBIG}\n"), done.stderr
+    assert os.listdir(tmp_path) == []
 
 
 def test_where_it_cannot_be_written(tmp_path):
