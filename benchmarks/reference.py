@@ -1,9 +1,9 @@
 """Are the tools' answers right? Each is compared with plain NumPy in float64, in the same run.
 
-Rounding differs from tool to tool, and the networks are chaotic or nearly so; what difference is
-allowed is therefore not chosen but found: copies of the network are integrated beside it whose
-relative step is wrong by a rounding error and whose state is disturbed by another in every step.
-Tools may be off by `MARGIN` times what the worst of the copies is.
+Rounding differs from tool to tool, and networks amplify it. What difference is allowed is therefore
+not chosen but found: copies of the network are integrated beside it whose coefficients are wrong by
+rounding errors and whose state is disturbed by more of them in every step. Tools may be off by
+`MARGIN` times what the worst of the copies is.
 
 With private noise there is no trajectory to agree on. There the noise of the first step is measured
 against its definition, and the stationary variance against that of an independent NumPy run, with
@@ -83,9 +83,9 @@ class Reference:
         w = self._weights
         return r @ w["J"].T if "J" in w else (r @ w["n"].T) @ w["m"]
 
-    def _step(self, x: np.ndarray, a) -> np.ndarray:
+    def _step(self, x: np.ndarray, gain=A, leak=A) -> np.ndarray:
         def move(x):
-            return a * (self._product(np.tanh(x)) - x)
+            return gain * self._product(np.tanh(x)) - leak * x
 
         if self.problem.method == "euler":
             return x + move(x)
@@ -102,11 +102,14 @@ class Reference:
         rng = np.random.default_rng(0)
         eps = np.finfo(problem.dtype).eps
         x = np.repeat(self.arrays["x0"].astype(float), 1 + COPIES, axis=0)
-        a = A * (1 + eps * np.concatenate([[0.0], rng.uniform(-1, 1, COPIES)]))[:, None]
+        # "1 - a" is rounded as a number near 1 is, so the coefficients have eps as absolute error
+        wrong = eps * rng.uniform(-1, 1, (2, 1 + COPIES, 1))
+        wrong[:, 0] = 0
+        gain, leak = A + wrong
         # a sum of as many products as there are units, in a random walk of roundings
-        size = eps * (1 + A * np.sqrt(problem.n)) * np.ones((COPIES, 1))
+        size = eps * (1 + A * np.sqrt(problem.n))
         for step in range(problem.steps):
-            x = self._step(x, a)
+            x = self._step(x, gain, leak)
             x[1:] += size * (rng.random(x[1:].shape, dtype=np.float32) - 0.5)
             if step + 1 == SHORT:
                 self.short = x.copy()
@@ -117,9 +120,9 @@ class Reference:
     def _noisy(self) -> None:
         rng = np.random.default_rng(0)
         x = self.arrays["x0"].astype(float)
-        self.first = self._step(x, A)
+        self.first = self._step(x)
         for _ in range(self.problem.steps):
-            x = self._step(x, A)
+            x = self._step(x)
             x += NOISE * rng.standard_normal(x.shape)
         self.variance = x.var(axis=1)
 

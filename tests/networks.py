@@ -45,3 +45,13 @@ def excitatory_inhibitory(
          nd.Coupling("E.r", "I.drive", W["IE"]),
          nd.Coupling("I.v", "E.I_rec", W["EI"])],
     )  # fmt: skip
+
+
+def exploding() -> nd.Network:
+    """A: dv/dt = v**2/(v_c tau), infinite at t = tau v_c / v(0). B: plain decay."""
+    return nd.Network(
+        {
+            "A": nd.Population(2, "dv/dt = v**2/(v_c*tau) : volt", tau=1.0, v_c=1.0 * nd.volt),
+            "B": nd.Population(3, "dy/dt = -y/tau : 1", tau=1.0, y=1.0),
+        }
+    )

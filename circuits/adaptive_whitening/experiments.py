@@ -238,8 +238,10 @@ def recruitment(*, size: Literal["fast", "full"] = "fast", rng: int = 0, others:
         Further seeds (inputs and random frame drawn anew), instead of what goes with `size`.
     eta : float
         Learning rate.
-    steps, every : int
-        Gain updates in each phase, and how often they are logged.
+    steps : int
+        Gain updates in each phase.
+    every : int
+        Log every so many of them.
 
     Returns
     -------
@@ -349,8 +351,10 @@ def local_whitening(*, size: Literal["fast", "full"] = "fast", rng: int = 0, pat
         Neighbourhoods to compare, see `frames.neighbours`.
     eta : float
         Learning rate.
-    steps, every : int
-        Gain updates, and how often they are logged.
+    steps : int
+        Gain updates.
+    every : int
+        Log every so many of them.
 
     Returns
     -------

@@ -166,7 +166,7 @@ def _by_distance(ax: Axes, ds: xr.Dataset, i: int) -> None:
         ax.errorbar(ds.distance, mean, ds.correlation_sd.sel(stage=stage)[i], color=colour,
                     fmt="o-", ms=3, lw=1, elinewidth=0.6, capsize=1.5, label=label)
     ax.axhline(0, color="k", lw=0.8)
-    radius = ds.attrs["reach"] - 0.5
+    radius = ds.attrs["reach"] - 0.1      # every pair closer than `reach` is a pair of neighbours
     ax.axvspan(0, radius, color=SKY, alpha=0.15, lw=0)
     ax.text(radius / 2, 1.01, "near", transform=ax.get_xaxis_transform(), ha="center",
             va="bottom", fontsize=7)

@@ -39,14 +39,18 @@ def image_patches(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
         Seed of the walk.
     image : str
         A file, or the name of a bundled photograph.
-    patch, reach : int
-        Rows and columns of a patch; the neighbourhood, see `frames.neighbours`.
+    patch : int
+        Rows and columns of a patch.
+    reach : int
+        Pixels less than this many rows and columns apart are neighbours.
     n : int
         Patches of the walk.
     eta : float
         Learning rate.
-    steps, every : int
-        Gain updates, and how often they are logged.
+    steps : int
+        Gain updates.
+    every : int
+        Log every so many of them.
 
     Returns
     -------
@@ -99,11 +103,15 @@ def photographs(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
         or of 8 x 8 with 5 x 5 (610 interneurons), 10 000 in each phase.
     rng : int
         Root of the random streams: walks over the pictures, order of the patches.
-    image, second_image : str
-        The two contexts: files in any format that pillow reads, or names of the photographs that
-        come with scikit-learn, ``"china.jpg"`` and ``"flower.jpg"``.
-    patch, reach : int, optional
-        Rows and columns of a patch; the neighbourhood, see `frames.neighbours`. Instead of `size`.
+    image : str
+        First context: a file in any format that pillow reads, or the name of a photograph that
+        comes with scikit-learn, ``"china.jpg"`` or ``"flower.jpg"``.
+    second_image : str
+        Second context, likewise.
+    patch : int, optional
+        Rows and columns of a patch, instead of what goes with `size`.
+    reach : int, optional
+        Pixels less than this many rows and columns apart are neighbours, instead of `size`.
     patches : int, optional
         Patches shown in each phase, instead of `size`.
     presentation : float, s

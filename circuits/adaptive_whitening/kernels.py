@@ -1,15 +1,13 @@
 """The one loop that is too long for Python: half a million samples, each changing the circuit.
 
 Written in the subset of Python that numba compiles; the module itself imports neither numba nor
-anything of the package, so that it can be compiled, cached and tested on its own. `compiled` is the
-only place that knows the compiler.
+anything of the package, so that it can be compiled (by `neurodyn.compile.cache.compiled`), cached and
+tested on its own.
 """
 
 from __future__ import annotations
 
 import math
-from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -97,14 +95,3 @@ def learn_frame(rng, roots, order, samples, eta_g, eta_w, leak, W, g, W_log, g_l
         W_log[t] = W
         g_log[t] = g
     return -1
-
-
-@cache
-def compiled(function: Any) -> Any:
-    """`function` of this module as machine code; compiles at the first call (about 2 s)."""
-    import numba
-
-    try:
-        return numba.njit(cache=True)(function)
-    except RuntimeError:                      # no folder that numba could keep it in
-        return numba.njit(function)

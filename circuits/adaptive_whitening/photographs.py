@@ -82,7 +82,7 @@ def _bundled_path(image: str | Path) -> Path:
     names = bundled()
     if str(image) in names:
         return names[str(image)]
-    close = get_close_matches(str(image), names, n=1)
+    close = get_close_matches(str(image), names, n=1, cutoff=0.7)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     raise FileNotFoundError(
         f"`image`: there is no file {str(Path(image).expanduser().absolute())!r}, and no bundled "

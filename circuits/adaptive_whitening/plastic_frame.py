@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from neurodyn.compile.cache import compiled
+
 from . import frames, model
 from .experiments import labelled, streams
-from .kernels import compiled, learn_frame
+from .kernels import learn_frame
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -94,10 +96,16 @@ def learned_frame_online(*, size: Literal["fast", "full"] = "fast", rng: int = 0
         Root of the runs' random streams.
     runs : int, optional
         Instead of the number that goes with `size`.
-    contexts, draws, samples : int
-        Number of contexts; how often one is drawn; samples each time.
-    eta_g, eta_w : float
-        Learning rates of gains and synapses.
+    contexts : int
+        Number of contexts.
+    draws : int
+        How often one of them is drawn.
+    samples : int
+        Inputs each time.
+    eta_g : float
+        Learning rate of the gains.
+    eta_w : float
+        Learning rate of the synapses.
 
     Returns
     -------
@@ -156,8 +164,12 @@ def learned_frame_offline(*, size: Literal["fast", "full"] = "fast", rng: int = 
         Root of the runs' random streams.
     runs : int, optional
         Instead of the number that goes with `size`.
-    contexts, draws, repeats : int
-        Number of contexts; how often one is drawn; updates of W each time.
+    contexts : int
+        Number of contexts.
+    draws : int
+        How often one of them is drawn.
+    repeats : int
+        Updates of W each time.
     eta_w : float
         Learning rate.
 
@@ -220,8 +232,10 @@ def transform_coding(*, size: Literal["fast", "full"] = "fast", rng: int = 0, ru
         Repeats with contexts and first frame drawn anew.
     N : int
         Neurons, and interneurons.
-    training, test : int
-        Number of contexts.
+    training : int
+        Number of contexts to learn from.
+    test : int
+        Number of contexts never seen.
     draws : int
         Updates of W.
     eta_w : float
@@ -300,8 +314,10 @@ def photograph_contexts(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
         Instead of the number that goes with `size`.
     repeats : int
         Updates in each context drawn.
-    eta_g, eta_w : float
-        Learning rates.
+    eta_g : float
+        Learning rate of the gains.
+    eta_w : float
+        Learning rate of the synapses.
 
     Returns
     -------

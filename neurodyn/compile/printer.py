@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
 from neurodyn.compile import expressions as ex
@@ -18,7 +19,9 @@ from neurodyn.compile import expressions as ex
 #: Functions that the elementary library provides, by SymPy class name.
 ELEMENTARY = ("exp", "log", "tanh", "sin", "cos", "sigmoid", "expm1", "log1p", "softplus", "exprel")
 #: Small piecewise functions, whose text is in `neurodyn.compile.piecewise`.
-PIECEWISE = ("relu", "leaky_relu", "clip", "sign", "heaviside", "modulo", "exprel_derivative")
+PIECEWISE = (
+    "relu", "leaky_relu", "clip", "sign", "heaviside", "modulo", "exprel_derivative", "power_log",
+)  # fmt: skip
 #: Functions of the C library, for which speed has not mattered yet.
 _LIBRARY = {
     "tan": "math.tan",
@@ -33,14 +36,27 @@ _LIBRARY = {
 
 
 #: Names with a meaning in generated modules, which a variable of the equations may not take there.
+#: What the generator makes up for a network begins with an underscore, and no variable does.
 _TAKEN = frozenset(
-    (*ELEMENTARY, *PIECEWISE, "real", "math", "np", "njit", "ONE", "ZERO", "FLAGS", "abs", "range")
+    (
+        *ELEMENTARY,
+        *PIECEWISE,
+        *("real", "math", "np", "njit", "ZERO", "ONE", "HALF", "THIRD", "EIGHTH", "THIRTIETH"),
+        *("SMALL", "FLAGS", "KERNEL", "INNER", "REDUCTION", "abs", "float", "max", "min", "range"),
+        *("evaluate", "clear", "copy_drive", "record_rows", "fill_normals"),
+        *("add_dense", "add_low_rank", "add_sparse", "add_diagonal"),
+        *("e_", "k_", "v_", "i_", "row_", "step_"),
+        # arguments and variables of the time loops
+        *("keys", "normals", "first_step", "n_steps", "time_step", "every", "out", "first_sample"),
+        *("rtol", "atol", "control", "now", "end", "moment", "error", "count", "size", "miss"),
+        *("growth", "accepted", "proposal"),
+    )
 )
 
 
 def local(name: str) -> str:
     """A variable's name in generated code."""
-    return f"{name}_" if name in _TAKEN or keyword.iskeyword(name) else name
+    return f"_{name}" if name in _TAKEN or keyword.iskeyword(name) else name
 
 
 class _Printer(PythonCodePrinter):
@@ -87,6 +103,12 @@ class _Printer(PythonCodePrinter):
     def _print_absolute(self, expr):
         return f"abs({self._print(expr.args[0])})"
 
+    _print_Abs = _print_absolute
+
+    def _print_power(self, expr):
+        base, exponent = (self.parenthesize(a, PRECEDENCE["Func"]) for a in expr.args)
+        return f"real({base}**{exponent})"
+
     def _print_Relational(self, expr):
         left, right = (self._print(a) for a in expr.args)
         return f"({left} {expr.rel_op} {right})"
@@ -98,8 +120,6 @@ class _Printer(PythonCodePrinter):
             self.used.add(name)
             return f"{name}({arguments})"
         return f"real({_LIBRARY[name]}({arguments}))"
-
-    _print_exp = _print_log = _print_sin = _print_cos = _print_tanh = _print_Function
 
     def _print_Pow(self, expr, rational=False):
         base, exponent = expr.args
@@ -113,7 +133,11 @@ class _Printer(PythonCodePrinter):
         if exponent.is_Integer and base.is_Symbol and abs(int(exponent)) <= 8:
             product = "*".join([text] * abs(int(exponent)))
             return f"({product})" if exponent > 0 else f"(ONE/({product}))"
-        return f"real({self._print(base)}**{self._print(exponent)})"
+        return self._print_power(expr)
+
+
+for _name in (*ELEMENTARY, *PIECEWISE, *_LIBRARY):  # PythonCodePrinter knows some of them itself
+    setattr(_Printer, f"_print_{_name}", _Printer._print_Function)
 
 
 @dataclass(frozen=True)

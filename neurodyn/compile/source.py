@@ -8,7 +8,7 @@ The module has three derivative functions of the whole network, generated from t
   parameter,
 
 and one ``run_...`` function a solver (see `neurodyn.compile.steppers`). Sizes, values and weights
-are arguments. A population ``E`` has a workspace ``_E[slot, trial, unit]``; what each slot holds is
+are arguments. A population ``E`` has a workspace ``__E[slot, trial, unit]``; what each slot holds is
 said in the module's own docstring. Its rows are filled up to whole cache lines by units that nothing
 reads, so that loops over elements have no remainder.
 """
@@ -54,7 +54,8 @@ class ModuleWriter:
 
     def __init__(self, structure: Structure):
         self.structure = structure
-        self.names = tuple(f"_{identifier}" for identifier in structure.identifiers)
+        # Two underscores: one begins the names of temporaries, none those of variables.
+        self.names = tuple(f"__{identifier}" for identifier in structure.identifiers)
         self.functions: set[str] = set()
         self.entries = tuple(self._local_derivatives(p) for p in structure.populations)
 
@@ -75,7 +76,7 @@ class ModuleWriter:
 
     def weight_arguments(self) -> list[str]:
         return [
-            f"W{c}_{term}_{array}"
+            f"_W{c}_{term}_{array}"
             for c, coupling in enumerate(self.structure.couplings)
             for term, kind in enumerate(coupling.kinds)
             for array in WEIGHT_ARRAYS[kind]
@@ -277,7 +278,7 @@ class ModuleWriter:
             )
         calls = []
         for term, kind in enumerate(coupling.kinds):
-            arrays = ", ".join(f"W{c}_{term}_{array}" for array in WEIGHT_ARRAYS[kind])
+            arrays = ", ".join(f"_W{c}_{term}_{array}" for array in WEIGHT_ARRAYS[kind])
             more = ""
             if kind == "low_rank":
                 first = term == 0 and not suffix and self._writes_first(c, transposed)
@@ -554,7 +555,7 @@ from numba import njit
         for c, coupling in enumerate(self.structure.couplings):
             source = self.structure.label(*coupling.source)
             target = self.structure.label(*coupling.target)
-            found.append(f"Coupling W{c}: {source} -> {target} ({' + '.join(coupling.kinds)})")
+            found.append(f"Coupling _W{c}: {source} -> {target} ({' + '.join(coupling.kinds)})")
         return "\n".join(found)
 
     @staticmethod

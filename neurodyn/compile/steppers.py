@@ -66,7 +66,7 @@ class Stepper:
         return "\n".join(loops)
 
     def loop(self, p: int, assignments) -> str:
-        return self.writer.loop(p, assignments, views=self.views[p], scalars=("half_dt", "root_dt"))
+        return self.writer.loop(p, assignments, views=self.views[p], scalars=("_half_dt", "_root_dt"))
 
     def slot(self, p: int, state: str) -> str:
         population = self.structure.populations[p]
@@ -95,8 +95,8 @@ class Stepper:
         ]
         head = [
             "dt = real(time_step)",
-            "half_dt = real(0.5 * time_step)",
-            "root_dt = real(math.sqrt(time_step))",
+            "_half_dt = real(0.5 * time_step)",
+            "_root_dt = real(math.sqrt(time_step))",
             writer.flat_views(),
             "for row_ in range(n_steps):",
             textwrap.indent("\n".join(loop), "    "),
@@ -150,7 +150,7 @@ class Euler(Stepper):
         def assign(p, state, drift):
             value = symbol(state) + symbol("dt") * drift
             for xi, coefficient in self.diffusion(p, state):
-                value += symbol("root_dt") * coefficient * symbol(xi)
+                value += symbol("_root_dt") * coefficient * symbol(xi)
             return [(self.slot(p, state), value)]
 
         return self.update(assign)
@@ -165,13 +165,13 @@ class RK4(Stepper):
     def body(self) -> str:
         return "\n".join(
             [
-                self._stage(first=True, weight=sympy.Integer(1), forward=symbol("half_dt")),
-                "t = t + half_dt",
+                self._stage(first=True, weight=sympy.Integer(1), forward=symbol("_half_dt")),
+                "t = t + _half_dt",
                 self.evaluate(),
-                self._stage(first=False, weight=sympy.Integer(2), forward=symbol("half_dt")),
+                self._stage(first=False, weight=sympy.Integer(2), forward=symbol("_half_dt")),
                 self.evaluate(),
                 self._stage(first=False, weight=sympy.Integer(2), forward=symbol("dt")),
-                "t = t + half_dt",
+                "t = t + _half_dt",
                 self.evaluate(),
                 self.update(self._last),
             ]
@@ -217,7 +217,7 @@ class ExponentialEuler(Stepper):
             step = symbol("dt") if slope == 0 else symbol("dt") * exprel(slope * symbol("dt"))
             value = symbol(state) + step * drift
             for xi, coefficient in self.diffusion(p, state):
-                spread = symbol("root_dt")
+                spread = symbol("_root_dt")
                 if slope != 0:
                     spread *= sympy.sqrt(exprel(2 * slope * symbol("dt")))
                 value += spread * coefficient * symbol(xi)
@@ -257,7 +257,7 @@ class Heun(Stepper):
     def _increment(self, p, state, drift) -> sympy.Expr:
         value = symbol("dt") * drift
         for xi, coefficient in self.diffusion(p, state):
-            value += symbol("root_dt") * coefficient * symbol(xi)
+            value += symbol("_root_dt") * coefficient * symbol(xi)
         return value
 
     def _predict(self, p, state, drift):
@@ -302,7 +302,7 @@ class DormandPrince(Stepper):
 
     def body(self) -> str:
         attempt = [
-            "h = real(min(control[0], end - now))",
+            "_h = real(min(control[0], end - now))",
             *self._stages(),
             "error = ZERO",
             "count = ZERO",
@@ -312,16 +312,16 @@ class DormandPrince(Stepper):
             "growth = 0.9 * float(error) ** -0.2 if error > 0 else 10.0",
             "accepted = error <= 1.0",
             "if accepted:",
-            "    now = end if h >= end - now else now + float(h)",
+            "    now = end if _h >= end - now else now + float(_h)",
             "    control[1] += 1",
             "else:",
             "    control[2] += 1",
             textwrap.indent(self._restore(), "    "),
             "if not error < np.inf:  # too large a step overflowed, or the state is not finite",
             "    growth = 0.1",
-            "proposal = float(h) * min(10.0, max(0.1, growth))",
+            "proposal = float(_h) * min(10.0, max(0.1, growth))",
             "# A step cut short by the end of the interval says little about the next one.",
-            "if not accepted or proposal > control[0] or float(h) >= control[0]:",
+            "if not accepted or proposal > control[0] or float(_h) >= control[0]:",
             "    control[0] = proposal",
             "if control[0] < 1e-14 * max(time_step, now):",
             "    control[3] = 1",
@@ -340,7 +340,7 @@ class DormandPrince(Stepper):
         lines = ["moment = real(now)", self.evaluate("moment")]
         lines.append(self._slope_and_move(1, first=True))
         for s, node in enumerate(_NODES, 2):
-            lines.append(f"moment = real(now + {float(sympy.Rational(node))!r} * h)")
+            lines.append(f"moment = real(now + {float(sympy.Rational(node))!r} * _h)")
             lines.append(self.evaluate("moment"))
             lines.append(self._slope_and_move(s))
         return lines
@@ -360,7 +360,7 @@ class DormandPrince(Stepper):
                 move = sympy.Add(
                     *(sympy.Rational(a) * k for a, k in zip(_ROWS[s - 1], known, strict=True))
                 )
-                assignments.append((self.slot(p, state), start + symbol("h") * move))
+                assignments.append((self.slot(p, state), start + symbol("_h") * move))
             return assignments
 
         return self.update_with_h(assign, "moment")
@@ -373,7 +373,7 @@ class DormandPrince(Stepper):
                 assignments += assign(p, state, self.writer.drift(p, state))
             if assignments:
                 loops.append(
-                    self.writer.loop(p, assignments, views=self.views[p], scalars=("h",))
+                    self.writer.loop(p, assignments, views=self.views[p], scalars=("_h",))
                 )
         return "\n".join(loops)
 
@@ -392,7 +392,7 @@ class DormandPrince(Stepper):
             texts += [
                 f"for i_ in range({name}_size):",
                 f"    size = max(abs({slots['start']}), abs({now}))",
-                f"    miss = h * ({error}) / (atol + rtol * size)",
+                f"    miss = _h * ({error}) / (atol + rtol * size)",
                 "    error += miss * miss",
                 f"count += {name}_size",
             ]

@@ -101,14 +101,20 @@ class Structure:
 
     @property
     def identifiers(self) -> tuple[str, ...]:
-        """The populations' names in generated code, each different."""
-        found: list[str] = []
-        for population in self.populations:
-            name = population.identifier
-            while name in found:
-                name += "_"
-            found.append(name)
-        return tuple(found)
+        """The populations' names in generated code.
+
+        None begins with another and an underscore, as the names of that one's arrays do: beside a
+        population ``V1``, whose cotangents are ``V1_L``, one of that name becomes ``V1L``.
+        """
+        names = [population.identifier for population in self.populations]
+        for k, name in enumerate(names):
+            others = names[:k] + names[k + 1 :]
+            if any(f"{name}_".startswith(f"{other}_") for other in others):
+                name = name.replace("_", "")
+                while any(f"{other}_".startswith(f"{name}_") for other in others):
+                    name += "x"
+                names[k] = name
+        return tuple(names)
 
     def label(self, index: int, name: str) -> str:
         return f"{self.populations[index].name}.{name}"

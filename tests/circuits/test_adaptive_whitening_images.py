@@ -18,6 +18,7 @@ from neurodyn.circuits.adaptive_whitening import (
     photographs,
     plastic_frame,
 )
+from neurodyn.compile.cache import compiled
 
 
 def covariance(N, rng, low, high):
@@ -168,7 +169,7 @@ def test_kernel_is_the_obvious_loop():
     order, samples, eta_g, eta_w, leak = np.array([0, 1, 1]), 40, 0.02, 1e-2, 0.9
     W_log, g_log = np.empty((3, 2, 2)), np.empty((3, 2))
     W_kernel, g_kernel = W.copy(), g.copy()
-    status = kernels.compiled(kernels.learn_frame)(
+    status = compiled(kernels.learn_frame)(
         np.random.default_rng(4), roots, order, samples, eta_g, eta_w, leak, W_kernel, g_kernel,
         W_log, g_log)
     assert status == -1
@@ -188,7 +189,7 @@ def test_kernel_is_the_obvious_loop():
 
 def test_kernel_tells_when_the_steady_state_is_lost():
     W_log, g_log = np.empty((2, 2, 2)), np.empty((2, 2))
-    status = kernels.compiled(kernels.learn_frame)(
+    status = compiled(kernels.learn_frame)(
         np.random.default_rng(0), np.stack([np.eye(2)] * 2), np.array([0, 1]), 5, 0.01, 0.0, 1.0,
         np.eye(2), np.array([0.5, -1.5]), W_log, g_log)
     assert status == 0
