@@ -7,7 +7,7 @@ import json
 import os
 import platform
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from driver import Ratio, Seconds
@@ -46,6 +46,12 @@ class Line:
         sign, bound = self.required.split()[:2]
         value = self.reached.median
         return value >= float(bound) if sign == ">=" else value <= float(bound)
+
+    @property
+    def least(self) -> float:
+        """The bound on another tool's time over ours, whichever way round it was written."""
+        sign, bound = self.required.split()[:2]
+        return float(bound) if sign == ">=" else 1 / float(bound)
 
     @property
     def verdict(self) -> str:
@@ -124,7 +130,7 @@ class Report:
 
         rows = [row for row, tools in self.seconds.items() if len(tools) > 1]
         required = {
-            (line.row, tool): float(line.required.split()[1])
+            (line.row, tool): line.least
             for line in self.lines
             for tool in COLOURS
             if line.required and NAMES[tool] in line.what
@@ -139,11 +145,9 @@ class Report:
                 at = y + 0.2 * ((len(tools) - 1) / 2 - k)
                 ax.plot([ratio.low, ratio.high], [at, at], color=COLOURS[tool], lw=2)
                 ax.plot(ratio.median, at, "o", color=COLOURS[tool], ms=6, label=NAMES[tool])
-                ax.annotate(f"{ratio.median:.2f}", (ratio.high, at), (5, 0), va="center",
-                            textcoords="offset points", fontsize=8, color=COLOURS[tool])  # fmt: skip
                 if bound := required.get((row, tool)):
-                    bound = 1 / bound if tool == "limit" else bound
                     ax.plot(bound, at, "|", color=COLOURS[tool], ms=13, mew=1.5)
+                _label(ax, ratio, at, COLOURS[tool])
             if y:
                 ax.axhline(y - 0.5, color="0.88", lw=0.8)
         ax.set(xscale="log", yticks=range(len(rows)), yticklabels=reversed(rows))
@@ -162,6 +166,22 @@ class Report:
         plt.close(fig)
 
 
+def _label(ax, ratio: Ratio, y: float, colour: str) -> None:
+    """The median in numbers, on the side that faces away from 1."""
+    right = ratio.median >= 1
+    ax.annotate(
+        f"{ratio.median:.2f}",
+        (ratio.high if right else ratio.low, y),
+        (7 if right else -7, 0),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="center",
+        fontsize=8,
+        color=colour,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+    )
+
+
 def machine() -> dict[str, str]:
     """The processor and what runs on it, without the machine's name."""
     model = platform.processor() or platform.machine()
@@ -169,13 +189,12 @@ def machine() -> dict[str, str]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = next(iter(models), model)
-        flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
-        vectors = [f for f in ("avx512f", "avx2", "avx") if f in flags][:1]
-        model = ", ".join([model, *vectors])
+        flags = next((line.split() for line in lines if line.startswith("flags")), [])
+        model = ", ".join([model, *(f for f in ("avx512f", "avx2") if f in flags)])
     return {
         "processor": f"{model}; {os.cpu_count()} CPUs",
         "system": f"{platform.system()} {platform.release()}",
-        "time": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
 

@@ -104,9 +104,9 @@ class Bench:
             Worker("neurodyn", problem, self.folder, threads=2) as two,
         ):
             self.report.versions["neurodyn"] = one.versions
-            same = one.final_state(problem.steps).tobytes() == two.final_state(
-                problem.steps
-            ).tobytes()
+            same = (
+                one.final_state(problem.steps).tobytes() == two.final_state(problem.steps).tobytes()
+            )
             seconds = driver.rotate({"one": one, "two": two}, problem.steps, self.rounds)
         self.report.checks[row] = {
             "neurodyn": [Check("bytes differ between one thread and two (1: yes)", not same, 0)]
@@ -167,9 +167,7 @@ def _faster(name: str, seconds: dict[str, Seconds]) -> list[Line]:
     lines = []
     for tool in ("numpy", "jax", "torch"):
         bound = FASTER[name].get(tool)
-        ratio = (
-            Ratio.of(seconds[tool].cpu, seconds["neurodyn"].cpu) if tool in seconds else None
-        )
+        ratio = Ratio.of(seconds[tool].cpu, seconds["neurodyn"].cpu) if tool in seconds else None
         if bound or ratio:
             required = f">= {bound:g}" if bound else ""
             lines.append(Line(name, f"CPU time of {NAMES[tool]} over ours", required, ratio))

@@ -8,7 +8,7 @@ import matplotlib
 
 import neurodyn
 from neurodyn import experiments
-from neurodyn.claims import format_number
+from neurodyn.experiments.claims import format_number
 
 matplotlib.use("Agg")  # in this process only: notebooks choose their own backend
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from neurodyn import experiments
-from neurodyn._settings import InputError, unknown
 from neurodyn._version import __version__
-from neurodyn.claims import SIZES
 from neurodyn.experiments import RunNotSaved
+from neurodyn.experiments.claims import SIZES
+from neurodyn.experiments.settings import InputError, unknown
 
 if TYPE_CHECKING:
     from neurodyn.experiments import Circuit, RunResult
@@ -51,7 +51,7 @@ def list_circuits() -> None:
               help="Settings and claims of this one, or of all. Default: the main one.")
 def show(name: str, experiment: str | None) -> None:
     """Show what a circuit is, its experiments, settings and claims."""
-    from neurodyn._claims_table import claims_table
+    from neurodyn.experiments.claims_table import claims_table
 
     circuit = experiments.load_circuit(name)
     chosen = _chosen(circuit, experiment)
@@ -140,7 +140,7 @@ def run(name: str, experiment: str | None, pairs: tuple[str, ...], size: str, ou
             results.append(result)
             _report(result)
     if every and len(results) > 1:
-        from neurodyn._claims_table import summary
+        from neurodyn.experiments.claims_table import summary
 
         click.echo(f"\nAll experiments: {summary(results)}")
     return status
@@ -186,7 +186,7 @@ def _failure(error: Exception, has_settings: bool, traceback: bool) -> int:
 
 
 def _report(result: RunResult) -> None:
-    from neurodyn._claims_table import outcomes_table, summary
+    from neurodyn.experiments.claims_table import outcomes_table, summary
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 

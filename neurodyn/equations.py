@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from neurodyn.unit_check import (
-    REFUSED_FUNCTIONS,
     NOISE_DIMENSION,
+    REFUSED_FUNCTIONS,
     check_units,
     functions,
     import_brian2,
@@ -23,7 +23,8 @@ from neurodyn.unit_check import (
     open_dimensions,
     variable_names,
 )
-from neurodyn.units import Dimension, UnitError, format_dimension
+from neurodyn.units import Dimension
+
 
 class EquationError(ValueError):
     """The equation text cannot be used; the message names the variable and the remedy."""
@@ -158,6 +159,7 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
     try:
         parsed = brian2.Equations(text)
     except Exception as error:  # Brian2 raises many types here, SyntaxError and TypeError included
+        _refuse_loop(text)
         raise EquationError(
             f"the equations cannot be read: {error}\nin\n{_numbered(text)}\n"
             "Write one `dx/dt = ... : unit`, `r = ... : unit` or `I : unit` a line."
@@ -188,10 +190,11 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
 
     states, algebraic = [], []
     for name, tree in trees.items():
+        uses, tree = tuple(variable_names(tree)), _numeric_units(tree)
+        _check_real(name, ast.unparse(tree))
         if kinds[name] == differential:
-            states.append(_state(name, dims[name], tree))
+            states.append(_state(name, dims[name], tree, uses))
         else:
-            uses = _names(tree)
             algebraic.append(Variable(name, dims[name], ast.unparse(tree), {}, uses))
     if not states and not algebraic:
         raise EquationError(f"the equations define no variable:\n{_numbered(text)}")
@@ -227,6 +230,16 @@ def _expand(tree: ast.expr, known, defined: set[str]) -> ast.expr:
                 raise EquationError(f"`{name}()` cannot stand in equations: {REFUSED_FUNCTIONS[name]}")
             if name not in available:
                 raise EquationError(f"unknown function `{name}`{_suggest(name, available)}")
+            if len(node.args) != (wanted := len(available[name]._arg_units)):
+                raise EquationError(
+                    f"`{ast.unparse(node)}`: {name}() takes {wanted} argument"
+                    f"{'s' if wanted > 1 else ''}; got {len(node.args)}"
+                )
+            if name == "int" and not all(map(_is_condition, node.args)):
+                raise EquationError(
+                    f"`{ast.unparse(node)}`: int() takes a condition, such as int(x > 0), and is "
+                    "1 or 0; to round, write floor() or ceil()"
+                )
     return _UnitNames(known, defined).visit(tree)
 
 
@@ -252,21 +265,42 @@ class _UnitNames(ast.NodeTransformer):
         return node
 
 
-def _names(tree: ast.expr) -> tuple[str, ...]:
-    names = tuple(variable_names(tree))
-    _numeric_units(tree)
-    return names
+def _is_condition(node: ast.expr) -> bool:
+    if isinstance(node, ast.BoolOp):
+        return all(map(_is_condition, node.values))
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.Not) and _is_condition(node.operand)
+    return isinstance(node, ast.Compare) or isinstance(getattr(node, "value", None), bool)
+
+
+def _check_real(name: str, text: str) -> None:
+    """Refuse what can be read and yet is no formula of real numbers."""
+    import sympy
+    from sympy.logic.boolalg import BooleanAtom, BooleanFunction
+
+    from neurodyn.compile.expressions import to_sympy
+
+    try:
+        expression = to_sympy(text)
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise EquationError(f"the expression of `{name}` cannot be read: {text} ({error})") from error
+    if isinstance(expression, (sympy.core.relational.Relational, BooleanAtom, BooleanFunction)):
+        raise EquationError(
+            f"`{name} = {text}` is a condition; as a number, 1 or 0, it is `int({text})`"
+        )
+    if expression.has(sympy.I, sympy.zoo, sympy.nan):
+        raise EquationError(f"the expression of `{name}` is not a real number: {text}")
 
 
 def _numeric_units(tree: ast.expr) -> ast.expr:
-    """Replace unit names by their value in SI, in place, for the text that is kept."""
+    """Replace unit names by their value in SI, for the text that is kept."""
     for node in ast.walk(tree):
         for field, child in ast.iter_fields(node):
             if isinstance(child, list):
                 child[:] = [_unit_value(c) for c in child]
             elif hasattr(child, "unit"):
                 setattr(node, field, _unit_value(child))
-    return tree
+    return _unit_value(tree)
 
 
 def _unit_value(node):
@@ -288,11 +322,10 @@ def _divisors(tree: ast.expr) -> set[str]:
     return found
 
 
-def _state(name: str, dim: Dimension, tree: ast.expr) -> Variable:
+def _state(name: str, dim: Dimension, tree: ast.expr, uses: tuple[str, ...]) -> Variable:
     """Split a differential equation into drift and noise coefficients."""
     import sympy
 
-    uses = _names(tree)
     text = ast.unparse(tree)
     noise_names = [n for n in uses if is_noise(n)]
     if not noise_names:
@@ -322,10 +355,24 @@ def _sorted_algebraic(algebraic: list[Variable]) -> tuple[Variable, ...]:
     try:
         return tuple(by_name[name] for name in sorter.static_order())
     except CycleError as error:
-        loop = " -> ".join(reversed(error.args[1]))
+        loop = " -> ".join(error.args[1])
         raise EquationError(
             f"algebraic loop: {loop}. Make one of them a state (`dx/dt = ...`)."
         ) from None
+
+
+def _refuse_loop(text: str) -> None:
+    """Name the members of an algebraic loop, which Brian2 only says to exist."""
+    from brian2.equations import equations as brian2_equations
+
+    try:
+        parsed = brian2_equations.parse_string_equations(text)
+    except Exception:  # something else is wrong, and has been reported
+        return
+    algebraic = [e for e in parsed.values() if e.type == brian2_equations.SUBEXPRESSION]
+    _sorted_algebraic(
+        [Variable(e.varname, (), "", {}, tuple(sorted(e.identifiers))) for e in algebraic]
+    )
 
 
 def _suggest(name: str, among) -> str:

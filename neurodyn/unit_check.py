@@ -154,8 +154,10 @@ class _Inference:
             return left if left is not None else right
         if isinstance(node.op, ast.Pow):
             exponent = _number(node.right)
-            if left is None or exponent is None:
-                return DIMENSIONLESS if left == DIMENSIONLESS else None
+            if exponent is None:
+                return DIMENSIONLESS
+            if left is None:
+                return None
             return tuple(e * exponent for e in left)
         if left is None or right is None:
             return None
@@ -192,7 +194,7 @@ class _Inference:
             return
         if isinstance(node.op, ast.Pow):
             exponent = _number(right)
-            base = None
+            base = DIMENSIONLESS if exponent is None else None
             if expected is not None and exponent:
                 base = tuple(e / exponent for e in expected)
             self.push(left, base)
@@ -230,10 +232,16 @@ class _Inference:
                 self.push(argument, inner)
 
 
+_ARITHMETIC = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+
+
 def _number(node) -> float | None:
+    """Value of an expression of literal numbers such as ``-1`` or ``1/3``; None for any other."""
+    if not all(isinstance(part, _ARITHMETIC) for part in ast.walk(node)):
+        return None
     try:
-        return float(ast.literal_eval(node))
-    except (ValueError, TypeError, SyntaxError):
+        return float(eval(ast.unparse(node), {"__builtins__": {}}))
+    except ArithmeticError:
         return None
 
 
@@ -258,10 +266,25 @@ def check_units(trees, dims, kinds, open_names, differential) -> None:
         expected = _expected(name, dims, kinds, differential)
         left = f"d{name}/dt" if kinds[name] == differential else name
         text = ast.unparse(tree)
+        _check_exponents(tree, every)
         try:
             check_dimensions(text, _brian2_dimension(expected), variables)
         except DimensionMismatchError as error:
             raise UnitError(_unit_message(left, text, expected, open_names, error)) from None
+
+
+def _check_exponents(tree: ast.expr, dims: dict[str, Dimension]) -> None:
+    """Refuse ``v**n`` with a unit in v: the unit of the result would depend on the value of n."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)):
+            continue
+        dim = _Inference(dims, set()).of(node.left)
+        if _number(node.right) is None and dim != DIMENSIONLESS:
+            raise UnitError(
+                f"in `{ast.unparse(node)}` the base has the unit {format_dimension(dim)} and the "
+                "exponent is not a number, so the result has no definite unit; divide the base by "
+                "a value of its unit first"
+            )
 
 
 def _unit_message(left, text, expected, open_names, error) -> str:

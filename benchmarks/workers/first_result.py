@@ -61,5 +61,6 @@ STRUCTURES = {"one": one_population, "two": two_populations}
 
 if __name__ == "__main__":
     network = STRUCTURES[sys.argv[1]]()
-    result = nd.simulate(network, nd.Euler(dt=1 * nd.ms), duration=100 * nd.ms, record=["E.r"], rng=1)
+    solver = nd.Euler(dt=1 * nd.ms)
+    result = nd.simulate(network, solver, duration=100 * nd.ms, record=["E.r"], rng=1)
     print(float(result["E.r"].mean()))

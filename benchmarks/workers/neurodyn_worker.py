@@ -1,4 +1,4 @@
-"""The problems in neurodyn: each run is one ordinary call of `simulate`, all that it does included."""
+"""The problems in neurodyn: a run is one ordinary call of `simulate`, with all that this does."""
 
 import numpy as np
 from protocol import serve

@@ -1,9 +1,9 @@
 """How a worker talks with the driver: one line of JSON each way, over standard input and output.
 
 A worker is started with its problem as JSON in the first argument, prepares it, and says ``ready``
-with the versions of what it runs on. Each request ``{"steps": n, "save": path or null}`` is then one
-run from the initial state, answered by its seconds. Every environment has this file and NumPy, and
-nothing else in common.
+with the versions of what it runs on. Each request ``{"steps": n, "save": path or null}`` is then
+one run from the initial state, answered by its seconds. The environments have this file and NumPy
+in common, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def serve(cases, versions) -> None:
     Parameters
     ----------
     cases : dict of str to callable
-        ``cases[name](spec, arrays)`` prepares a problem and returns ``run(steps)``, which integrates
-        it from its initial state and returns the final one, (trial, unit).
+        ``cases[name](spec, arrays)`` prepares a problem and returns ``run(steps)``, which
+        integrates it from its initial state and returns the final one, (trial, unit).
     versions : dict of str to str
     """
     answers, sys.stdout = sys.stdout, sys.stderr  # what tools print must not mix with the answers

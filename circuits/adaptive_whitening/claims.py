@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn.claims import SIZES
 from neurodyn.experiments import Claim, at_least, at_most, between, within
+from neurodyn.experiments.claims import SIZES
 
 if TYPE_CHECKING:
     import xarray as xr

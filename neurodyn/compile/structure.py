@@ -14,7 +14,6 @@ from graphlib import CycleError, TopologicalSorter
 
 from neurodyn.equations import EquationError, Equations
 
-
 #: Names of the arrays that each kind of weights brings, in the order of ``kernel_arrays``.
 WEIGHT_ARRAYS = {
     "dense": ("WT",),
@@ -155,9 +154,12 @@ def _stages(structure: Structure) -> tuple[Stage, ...]:
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as error:
-        loop = [structure.label(*node) for node in reversed(error.args[1])]
+        loop = error.args[1][:-1]
+        first = min(loop, key=lambda node: node[1] in structure.populations[node[0]].inputs)
+        start = loop.index(first)
+        labels = [structure.label(*node) for node in (*loop[start:], *loop[:start], first)]
         raise EquationError(
-            f"algebraic loop: {' -> '.join(loop)}. A loop must pass through a state; give one of "
+            f"algebraic loop: {' -> '.join(labels)}. A loop must pass through a state; give one of "
             "these variables an equation `d.../dt = ...`."
         ) from None
     incoming: dict[tuple[int, str], list[int]] = {}

@@ -120,7 +120,7 @@ def toys(tmp_path, monkeypatch):
     (package / "imported" / "__init__.py").write_text(parts)
     (package / "broken.py").write_text('"""Does not import."""\nCIRCUIT = 1 / 0\n')
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(experiments, "PACKAGES", ("toy_circuits",))
+    monkeypatch.setattr(experiments.circuit, "PACKAGES", ("toy_circuits",))
     monkeypatch.chdir(tmp_path)
     yield "toy_circuits"
     for name in [name for name in sys.modules if name.startswith("toy_circuits")]:

@@ -184,7 +184,7 @@ def test_as_a_program(toys, tmp_path):
     """From a shell: exit status, a terminal without Greek letters, a reader that leaves."""
     (tmp_path / "toy_circuits" / "tau.py").write_text('"""τ decays."""\nCIRCUIT = None\n')
     start = (
-        "import neurodyn.experiments as e, neurodyn.cli as c; "
+        "import neurodyn.experiments.circuit as e, neurodyn.cli as c; "
         "e.PACKAGES = ('toy_circuits',); c.main()"
     )
     environ = os.environ | {"PYTHONIOENCODING": "latin-1:strict", "PYTHONPATH": str(tmp_path)}

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from neurodyn import experiments, results
-from neurodyn._settings import InputError, Parameter, convert
+from neurodyn.experiments.settings import InputError, Parameter, convert
 from neurodyn.experiments import (
     Claim,
     RunNotSaved,
@@ -312,4 +312,4 @@ def test_progress_is_passed_on_where_it_is_known(toys):
 
 
 def test_the_registry_of_the_package_is_the_default():
-    assert experiments.PACKAGES == ("neurodyn.circuits",)
+    assert experiments.circuit.PACKAGES == ("neurodyn.circuits",)

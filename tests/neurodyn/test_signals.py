@@ -311,7 +311,7 @@ class TestOrnsteinUhlenbeck:
 
     def test_against_a_loop_over_steps(self):
         """The doubling of the sampler against the recursion, on the same draws."""
-        from neurodyn._samplers import Grid
+        from neurodyn.signals.samplers import Grid
 
         tau, sigma = np.array([0.003, 0.05]), np.array([1.0, 2.0])
         generator = Grid(DT, 2, tuple(SEEDS[:1]), 0, None, 0, 1, "").generators()[0]

@@ -149,7 +149,7 @@ def test_gradient_against_finite_differences(case, lead):
 
 def test_gradient_of_many_blocks(monkeypatch):
     """The gathers are cut into blocks; a block of a few entries must give the same."""
-    from neurodyn import _weights_sparse
+    from neurodyn.weights import sparse as _weights_sparse
 
     weights = Sparse(sp.random_array((40, 30), density=0.2, rng=np.random.default_rng(0)))
     delta, r = RNG.standard_normal((50, 40)), RNG.standard_normal((50, 30))
@@ -494,6 +494,6 @@ print([m for m in sys.modules if m.split(".")[0] in ("scipy", "numba", "sympy")]
     assert out.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["weights", "ensembles", "_weights_sparse", "signals"])
+@pytest.mark.parametrize("module", ["weights", "weights.ensembles", "weights.sparse", "signals"])
 def test_module_imports_alone(module):
     subprocess.run([sys.executable, "-c", f"import neurodyn.{module}"], check=True)

@@ -1,4 +1,4 @@
-"""Sparse random weights; public as `neurodyn.ensembles.sparse_random`."""
+"""Sparse random weights; public as `neurodyn.weights.ensembles.sparse_random`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from neurodyn._arrays import RNG
-    from neurodyn.weights import Sparse
+    from neurodyn.weights.sparse import Sparse
 
 
 def sparse_random(
@@ -62,7 +62,7 @@ def sparse_random(
     -------
     Sparse
     """
-    from neurodyn.weights import Sparse
+    from neurodyn.weights.sparse import Sparse
 
     n_post, n_pre = checked_shape(shape_or_n)
     if not self_connections and n_post != n_pre:

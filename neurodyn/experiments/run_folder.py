@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from neurodyn._settings import InputError
+from neurodyn.experiments.settings import InputError
 
 #: Says that a folder is ours to overwrite.
 MARKER = ".neurodyn-run"

@@ -12,7 +12,7 @@ from neurodyn._arrays import checked_count
 from neurodyn.units import to_si
 
 if TYPE_CHECKING:
-    from neurodyn.signals import ArraySignal, OrnsteinUhlenbeck, Poisson
+    from neurodyn.signals.kinds import ArraySignal, OrnsteinUhlenbeck, Poisson
 
 #: Relative error within which a time counts as a multiple of dt.
 GRID_TOLERANCE = 1e-9

@@ -34,7 +34,7 @@ from neurodyn._arrays import (
     checked_shape,
     real_numbers,
 )
-from neurodyn._ensembles_sparse import sparse_random
+from neurodyn.weights.sparse_ensembles import sparse_random
 
 # the classes of `neurodyn.weights` are imported where they are used: it re-exports this module
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from neurodyn._arrays import RNG
-    from neurodyn.weights import LowRank, Sum
+    from neurodyn.weights.base import Sum
+    from neurodyn.weights.matrices import LowRank
 
 __all__ = [
     "block",
@@ -163,7 +164,7 @@ def low_rank(
     Source: Mastrogiuseppe and Ostojic (2018) [mastrogiuseppe2018]_. Other papers leave out the
     ``1 / N`` or take ``1 / sqrt(N)``.
     """
-    from neurodyn.weights import LowRank
+    from neurodyn.weights.matrices import LowRank
 
     n = checked_count(n, "n")
     m_vectors, n_vectors = _vectors(n, overlaps, rank, sigma_m, sigma_n, exact, as_generator(rng))
@@ -207,7 +208,7 @@ def low_rank_plus_random(
     -----
     Source: Mastrogiuseppe and Ostojic (2018) [mastrogiuseppe2018]_.
     """
-    from neurodyn.weights import Sum
+    from neurodyn.weights.base import Sum
 
     generator = as_generator(rng)
     bulk = gaussian(checked_count(n, "n"), gain, generator)

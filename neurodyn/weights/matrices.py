@@ -1,13 +1,4 @@
-"""Weights of a coupling: dense, sparse, low-rank or diagonal maps, their transposes and sums.
-
-All are linear maps from presynaptic to postsynaptic units, ``[post, pre]``: the drive is ``W @ r``.
-They are immutable; a new set of values makes a new object (`Weights.with_parameters`). A user
-hands over an array, a list or a SciPy sparse matrix wherever weights are asked for and meets these
-classes only to say something that an array cannot: ``LowRank(m, n)``, ``Diagonal(d)``,
-``Transpose(other)``, ``LowRank(m, n) + nd.weights.gaussian(n, gain=0.8)``.
-
-The random ensembles of `neurodyn.ensembles` are reachable from here: ``nd.weights.gaussian(...)``.
-"""
+"""Dense, low-rank and diagonal weights, and `as_weights`, which makes weights of what users give."""
 
 from __future__ import annotations
 
@@ -24,38 +15,12 @@ from neurodyn._arrays import (
     read_only,
     real_numbers,
 )
-from neurodyn._weights_base import Sum, Transpose, Weights
-from neurodyn._weights_sparse import Sparse, csr_of, is_scipy_sparse
-from neurodyn.ensembles import (
-    block,
-    excitatory_inhibitory,
-    gaussian,
-    low_rank,
-    low_rank_plus_random,
-    orthogonal,
-    sparse_random,
-)
+from neurodyn.weights.base import Weights
+from neurodyn.weights.sparse import Sparse, csr_of, is_scipy_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = [
-    "Dense",
-    "Diagonal",
-    "LowRank",
-    "Sparse",
-    "Sum",
-    "Transpose",
-    "Weights",
-    "as_weights",
-    "block",
-    "excitatory_inhibitory",
-    "gaussian",
-    "low_rank",
-    "low_rank_plus_random",
-    "orthogonal",
-    "sparse_random",
-]
 
 
 class Dense(Weights):

@@ -409,6 +409,6 @@ class Sum(Weights):
 
 def as_weights(value: Any, name: str) -> Weights:
     # that function knows every class of weights, so its module cannot be imported from here earlier
-    from neurodyn.weights import as_weights
+    from neurodyn.weights.matrices import as_weights
 
     return as_weights(value, name)

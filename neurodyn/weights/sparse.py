@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import aligned, check_shape, dimension_of, quoted, read_only, real_numbers
-from neurodyn._weights_base import Weights
+from neurodyn.weights.base import Weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import checked_count, dimension_of, quoted, read_only, real_numbers
-from neurodyn._samplers import Grid, Sampler, ScaledSampler, SumSampler
+from neurodyn.signals.samplers import Grid, Sampler, ScaledSampler, SumSampler
 from neurodyn.units import UnitError, format_dimension, second
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class ScaledSignal(Signal):
 
 def as_signal(value: Any, name: str = "signal") -> Signal:
     # that function knows every kind of signal, so its module cannot be imported from here earlier
-    from neurodyn.signals import as_signal
+    from neurodyn.signals.kinds import as_signal
 
     return as_signal(value, name)
 

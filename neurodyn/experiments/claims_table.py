@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from neurodyn.claims import SIZES, Claim, Outcome, format_number
+from neurodyn.experiments.claims import SIZES, Claim, Outcome, format_number
 
 if TYPE_CHECKING:
     from neurodyn.experiments import Circuit, RunResult

@@ -1,14 +1,4 @@
-"""Signals: inputs that vary in time.
-
-All of them hold a value over each step of the solver: value k on ``[k * dt, (k + 1) * dt)``. They
-are plain descriptions, written without a dt or a number of units, that add up and scale::
-
-    nd.signals.Step(at=100 * nd.ms, value=1.5) + 0.2 * nd.signals.OrnsteinUhlenbeck(20 * nd.ms, 1.0)
-
-A number given as an input becomes a `Constant`, an array an `ArraySignal`, a function of time a
-`FunctionSignal`. Plain numbers are SI. Random signals are independent for every trial and unit and
-depend only on the seed of the trial.
-"""
+"""The kinds of signals, and `as_signal`, which makes a signal of what users give."""
 
 from __future__ import annotations
 
@@ -19,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from neurodyn._arrays import dimension_of, quoted, read_only, real_numbers
-from neurodyn._samplers import (
+from neurodyn.signals.base import (
+    Signal,
+    check_dimension,
+    checked_time,
+)
+from neurodyn.signals.samplers import (
     ArraySampler,
     BlockSampler,
     FunctionSampler,
@@ -29,30 +24,7 @@ from neurodyn._samplers import (
     Sampler,
     StepSampler,
 )
-from neurodyn._signals_base import (
-    ScaledSignal,
-    Signal,
-    SignalSum,
-    check_dimension,
-    checked_time,
-)
 from neurodyn.units import Hz, second
-
-__all__ = [
-    "ArraySignal",
-    "Constant",
-    "FunctionSignal",
-    "OrnsteinUhlenbeck",
-    "Poisson",
-    "Pulse",
-    "Sampler",
-    "ScaledSignal",
-    "Signal",
-    "SignalSum",
-    "Sinusoid",
-    "Step",
-    "as_signal",
-]
 
 _AXES = ("trial", "time", "unit")
 
