@@ -20,7 +20,7 @@ from pathlib import Path
 
 import driver
 import numpy as np
-from driver import ONE_THREAD, WORKERS, Ratio, Seconds, Worker
+from driver import ONE_THREAD, WORKERS, Ratio, Seconds, Worker, WorkerFailed
 from problems import PROBLEMS, Problem
 from reference import Check, Reference
 from report import BUSY, NAMES, Line, Report, load, machine
@@ -75,11 +75,7 @@ class Bench:
         try:
             self.report.versions |= {tool: w.versions for tool, w in workers.items()}
             _say(f"{name}: checking {', '.join(workers)} ...")
-            self.report.checks[name] = {
-                tool: reference.checks(worker.final_state)
-                for tool, worker in workers.items()
-                if tool != "limit"
-            }
+            self.report.checks[name] = self.check(reference, workers)
             _say(f"{name}: {self.rounds} rounds ...")
             seconds = driver.rotate(workers, problem.steps, self.rounds)
         finally:
@@ -87,6 +83,19 @@ class Bench:
                 worker.close()
         self.report.seconds[name] = seconds
         return seconds
+
+    def check(self, reference: Reference, workers: dict[str, Worker]) -> dict[str, list[Check]]:
+        """Every tool's checks; a peer whose worker breaks down is taken out of `workers`."""
+        found = {}
+        for tool in [tool for tool in workers if tool != "limit"]:
+            try:
+                found[tool] = reference.checks(workers[tool].final_state)
+            except WorkerFailed as error:
+                if tool == "neurodyn":
+                    raise
+                self.note(f"{tool}: left out: {error}")
+                workers.pop(tool).close()
+        return found
 
     def note(self, text: str) -> None:
         _say(text)

@@ -168,7 +168,7 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
     differential = brian2_equations.DIFFERENTIAL_EQUATION
     parameter = brian2_equations.PARAMETER
     shared, trees, dims, kinds = [], {}, {}, {}
-    for equation in parsed.ordered:
+    for equation in parsed.values():
         name = equation.varname
         if unknown := set(equation.flags) - {"constant", "shared"}:
             raise EquationError(
@@ -235,11 +235,7 @@ def _expand(tree: ast.expr, known, defined: set[str]) -> ast.expr:
                     f"`{ast.unparse(node)}`: {name}() takes {wanted} argument"
                     f"{'s' if wanted > 1 else ''}; got {len(node.args)}"
                 )
-            if name == "int" and not all(map(_is_condition, node.args)):
-                raise EquationError(
-                    f"`{ast.unparse(node)}`: int() takes a condition, such as int(x > 0), and is "
-                    "1 or 0; to round, write floor() or ceil()"
-                )
+    _check_number(tree)
     return _UnitNames(known, defined).visit(tree)
 
 
@@ -266,17 +262,39 @@ class _UnitNames(ast.NodeTransformer):
 
 
 def _is_condition(node: ast.expr) -> bool:
-    if isinstance(node, ast.BoolOp):
-        return all(map(_is_condition, node.values))
     if isinstance(node, ast.UnaryOp):
-        return isinstance(node.op, ast.Not) and _is_condition(node.operand)
-    return isinstance(node, ast.Compare) or isinstance(getattr(node, "value", None), bool)
+        return isinstance(node.op, ast.Not)
+    is_bool = isinstance(node, ast.Constant) and isinstance(node.value, bool)
+    return is_bool or isinstance(node, (ast.Compare, ast.BoolOp))
+
+
+def _check_number(node: ast.expr) -> None:
+    """Refuse a condition where a number belongs."""
+    if _is_condition(node):
+        text = ast.unparse(node)
+        raise EquationError(f"`{text}` is a condition; as a number, 1 or 0, it is `int({text})`")
+    is_int = isinstance(node, ast.Call) and node.func.id == "int"
+    for child in node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node):
+        (_check_condition if is_int else _check_number)(child)
+
+
+def _check_condition(node: ast.expr) -> None:
+    """Refuse a number where a condition belongs."""
+    if not _is_condition(node):
+        text = ast.unparse(node)
+        raise EquationError(
+            f"`{text}` stands for a condition, but is a number; a condition is, for example, "
+            f"`{text} > 0`. To round a number, write floor() or ceil()."
+        )
+    check = _check_number if isinstance(node, ast.Compare) else _check_condition
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            check(child)
 
 
 def _check_real(name: str, text: str) -> None:
     """Refuse what can be read and yet is no formula of real numbers."""
     import sympy
-    from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
     from neurodyn.compile.expressions import to_sympy
 
@@ -284,10 +302,6 @@ def _check_real(name: str, text: str) -> None:
         expression = to_sympy(text)
     except (SyntaxError, TypeError, ValueError) as error:
         raise EquationError(f"the expression of `{name}` cannot be read: {text} ({error})") from error
-    if isinstance(expression, (sympy.core.relational.Relational, BooleanAtom, BooleanFunction)):
-        raise EquationError(
-            f"`{name} = {text}` is a condition; as a number, 1 or 0, it is `int({text})`"
-        )
     if expression.has(sympy.I, sympy.zoo, sympy.nan):
         raise EquationError(f"the expression of `{name}` is not a real number: {text}")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,33 @@ if TYPE_CHECKING:
 InitialValue = float | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
 
 
-class Population:
+class _Frozen:
+    """An object that is complete once it is made; its dicts are read-only views."""
+
+    def _freeze(self) -> None:
+        self.__setstate__({**self.__dict__, "_is_made": True})
+
+    def __setattr__(self, name, value):
+        if "_is_made" in self.__dict__:
+            raise AttributeError(
+                f"a {type(self).__name__} is immutable, `{name}` cannot be set; "
+                "`with_values(...)` gives a new one"
+            )
+        super().__setattr__(name, value)
+
+    def __getstate__(self):
+        state = {
+            k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()
+        }
+        state.pop("_compiled", None)  # belongs to this process; another loads it from the cache
+        return state
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            self.__dict__[name] = MappingProxyType(value) if isinstance(value, dict) else value
+
+
+class Population(_Frozen):
     """Units that share their equations.
 
     Parameters
@@ -67,8 +94,8 @@ class Population:
         found = {name: _value(name, value) for name, value in values.items()}
         dims = {name: dim for name, (_, dim) in found.items()}
         self.equations: Equations = parse(equations, tuple(sorted(dims.items())))
-        self.parameters: dict[str, float | np.ndarray] = {}
-        self.initial: dict[str, InitialValue] = {}
+        self.parameters: Mapping[str, float | np.ndarray] = {}
+        self.initial: Mapping[str, InitialValue] = {}
         states = {v.name for v in self.equations.states}
         for name, (value, dim) in found.items():
             if name in states:
@@ -76,6 +103,7 @@ class Population:
             else:
                 self.parameters[name] = self._checked_parameter(name, value)
         self._check_divisors()
+        self._freeze()
 
     def _checked_parameter(self, name: str, value) -> float | np.ndarray:
         known = self.equations.open_names
@@ -172,7 +200,7 @@ class Coupling:
         return f"<Coupling {self.label}: {self.weights!r}>"
 
 
-class Network:
+class Network(_Frozen):
     """Named populations, coupled.
 
     Parameters
@@ -206,6 +234,13 @@ class Network:
         populations: Mapping[str, Population | Network],
         couplings: Sequence[Coupling] = (),
     ):
+        if not isinstance(populations, Mapping):
+            raise TypeError(
+                f'`populations` must be a dict of names, {{"E": Population(...)}}; '
+                f"got {type(populations).__name__}"
+            )
+        if isinstance(couplings, Coupling):
+            raise TypeError("`couplings` must be a list of Couplings; got one Coupling, not a list")
         flat: dict[str, Population] = {}
         flat_couplings: list[Coupling] = []
         for name, member in populations.items():
@@ -307,12 +342,13 @@ class Network:
         source, variable = self.split(coupling.source)
         target, name = self.split(coupling.target)
         pre, post = self.populations[source], self.populations[target]
-        if variable in pre.parameters:
+        if variable in pre.parameters or variable in pre.equations.noise_names:
+            kind = "a parameter" if variable in pre.parameters else "white noise"
             raise ValueError(
-                f"`{coupling.source}` is a parameter; a coupling starts at a state, an algebraic "
+                f"`{coupling.source}` is {kind}; a coupling starts at a state, an algebraic "
                 "variable or an input"
             )
-        if name in post.equations.variables or name in post.parameters:
+        if coupling.target not in self.input_names:
             kind = "a parameter with a value" if name in post.parameters else "not an input"
             raise ValueError(
                 f"`{coupling.target}` is {kind}; a coupling ends at an input, a name that the "
@@ -452,6 +488,7 @@ class Network:
         for coupling in self.couplings:
             self._check_coupling(coupling)
         _ = self.structure("float64").stages  # refuses algebraic loops now, not at the first run
+        self._freeze()
 
     def initial_state(self, seeds: Sequence[np.random.SeedSequence]) -> dict[str, np.ndarray]:
         """Initial value of every state, ``(trial, unit)``, one seed a trial."""

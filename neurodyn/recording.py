@@ -260,7 +260,8 @@ def concatenate(runs: Sequence):
         end, start = before.attrs["run"]["next_step"], after.attrs["run"]["first_step"]
         if end != start:
             raise ValueError(
-                f"`runs` are not consecutive: one ends before step {end}, the next begins at {start}"
+                f"`runs` are not consecutive: one ends before step {end}, "
+                f"the next begins at {start}"
             )
     series = [run[[n for n in run.data_vars if "time" in run[n].dims]] for run in runs]
     joined = xr.concat(series, dim="time", combine_attrs="override")

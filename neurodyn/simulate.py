@@ -116,9 +116,9 @@ def simulate(
         continuation, and its state is in the variables ``<state>.final``.
     inputs : dict of str to Signal or array_like, optional
         External input by name. A number holds for all time, as does ``Constant(values)`` with one
-        value a unit; arrays ``(time,)``, ``(time, unit)`` and ``(trial, time, unit)`` give one value
-        a step of dt, counted from time 0. Where couplings end at the same input, both add. Inputs
-        that nothing fills are 0.
+        value a unit; arrays ``(time,)``, ``(time, unit)`` and ``(trial, time, unit)`` give one
+        value a step of dt, counted from time 0. Where couplings end at the same input, both add.
+        Inputs that nothing fills are 0.
     initial : Dataset or dict, optional
         The Dataset of an earlier run, to continue it: state, time and random streams go on so that
         both runs together equal an unbroken one bit for bit. Or states by name, as a number,
@@ -289,9 +289,8 @@ class _Run:
             signal = self.signals.get(name)
             population, variable = self.network.split(name)
             size = self.network.populations[population].size
-            if signal is None or signal.is_constant:
-                value = np.zeros(1) if signal is None else signal.constant_value(size)
-                found.append((None, value.reshape(1, 1, -1).astype(self.compiled.dtype)))
+            if signal is None:
+                found.append((None, np.zeros((1, 1, 1), self.compiled.dtype)))
                 continue
             position = self.network.input_names.index(name)
             sampler = signal.sampler(
@@ -302,7 +301,10 @@ class _Run:
                 n_steps=self.n_steps,
                 name=name,
             )
-            found.append((sampler, None))
+            if signal.is_constant:
+                found.append((None, sampler.take(1).astype(self.compiled.dtype)))
+            else:
+                found.append((sampler, None))
         return found
 
     def sink(self, recording: Recording, store) -> MemorySink | ZarrSink:
@@ -409,9 +411,10 @@ class _Run:
 
     def _run_block(self, block: _Block, first: int, n: int, sink, row: int = 0) -> None:
         compiled = self.compiled
+        every = slice(None)
         drives = [
             np.ascontiguousarray(
-                (d if d.shape[0] == 1 else d[row:])[:, block.trials if d.shape[1] > 1 else slice(None)]
+                d[row if d.shape[0] > 1 else 0 :, block.trials if d.shape[1] > 1 else every]
             )
             for d in self.drives
         ]

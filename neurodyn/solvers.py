@@ -51,7 +51,8 @@ class Solver:
 
     def describe(self) -> dict[str, object]:
         """The method and its numbers, for provenance."""
-        return {"method": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
+        numbers = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {"method": type(self).__name__, **numbers}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ by a crash between two of its metadata files. What is not written yet reads as N
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,8 @@ class ZarrStream:
 
     Raises
     ------
-    ValueError
-        If the path has another suffix.
+    TypeError, ValueError
+        If it is no path, or has another suffix.
     FileExistsError
         If there is something at the path.
     """
@@ -46,6 +47,8 @@ class ZarrStream:
     def __init__(self, path, shapes, dtype, time, units, unit_index, block, attributes):
         import zarr
 
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"`store` must be the path of a folder; got {path!r}")
         self.path = Path(path)
         if self.path.suffix != ".zarr":
             raise ValueError(f"`store` must end in .zarr; got {str(path)!r}")

@@ -29,6 +29,8 @@ def count_steps(time, dt: float, name: str) -> int:
         raise UnitError(f"`{name}` must be a time; got {format_dimension(dim)}")
     if not isinstance(value, float) or not 0 < value < float("inf"):
         raise ValueError(f"`{name}` must be a positive time in seconds; got {time!r}")
+    if not value / dt < 2.0**63:
+        raise ValueError(f"`{name}` = {value:.12g} s has too many steps of dt = {dt:.12g} s")
     steps = round(value / dt)
     if steps < 1 or abs(steps * dt - value) > 1e-9 * value:
         nearest = max(1, steps) * dt

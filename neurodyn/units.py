@@ -146,11 +146,24 @@ class Quantity:
             )
         return float(self.value)
 
+    def __abs__(self):
+        return Quantity(abs(self.value), self.dim)
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __len__(self):
+        return len(self.value)
+
+    def __iter__(self):  # without it Python would take one number for an empty sequence
+        return (Quantity(v, self.dim) for v in iter(self.value))
+
     def __getitem__(self, index):
         return Quantity(np.asarray(self.value)[index], self.dim)
 
     def __repr__(self):
-        return f"{self.value!r} {format_dimension(self.dim)}".replace(" 1", "")
+        unit = "" if self.dim == DIMENSIONLESS else f" {format_dimension(self.dim)}"
+        return f"{self.value!r}{unit}"
 
     def _same(self, other, verb: str):
         value, dim = to_si(other)
@@ -203,7 +216,7 @@ def to_si(value: Any, name: str = "value") -> SIValue:
         return SIValue(float(value), None)
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
+        if array.dtype.kind not in "fiub" or np.ma.is_masked(value):
             raise TypeError
         array = array.astype(float) if array.dtype.kind in "iub" else array
     except (TypeError, ValueError):
@@ -250,6 +263,7 @@ def format_dimension(dim: Dimension) -> str:
     for unit, exponent in zip(_BASE_UNITS, dim, strict=True):
         if exponent:
             power = str(Fraction(exponent).limit_denominator(12))
+            power = f"({power})" if "/" in power else power
             parts.append(unit if power == "1" else f"{unit}**{power}")
     return "*".join(parts)
 

@@ -56,3 +56,38 @@ def _exponential(f, x, u, t, dt, noise, g, slope):
     a = slope(x, u, t)
     mean = x + (np.exp(a * dt) - 1) / a * f(x, u, t)
     return mean + g(x, u, t) * noise * np.sqrt((np.exp(2 * a * dt) - 1) / (2 * a * dt))
+
+
+def complex_step(f, values, name, cotangent=None):
+    """Derivative of a vector function with respect to one of the arrays that it is given.
+
+    The imaginary part of f(x + ih)/h has no cancellation (Squire and Trapp 1998), so with h = 1e-30
+    it is exact to rounding. `f` must be analytic: no abs, no comparisons.
+
+    Parameters
+    ----------
+    f : callable
+        Of a dict of arrays, returns (m,).
+    values : dict of str to ndarray or float
+    name : str
+        The entry to differentiate by.
+    cotangent : ndarray (m,), optional
+        Weights of the m results.
+
+    Returns
+    -------
+    ndarray
+        ``(*shape, m)`` for an entry of that shape; summed with `cotangent`, ``shape``.
+    """
+    point = np.asarray(values[name], dtype=complex)
+    rows = []
+    for index in np.ndindex(point.shape):
+        moved = point.copy()
+        moved[index] += 1e-30j
+        row = f({**values, name: moved}).imag / 1e-30
+        rows.append(row if cotangent is None else row @ cotangent)
+    return np.array(rows).reshape(point.shape + np.shape(rows[0]))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))

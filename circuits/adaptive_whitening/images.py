@@ -159,6 +159,8 @@ def photographs(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     reach = reach or (2 if size == "fast" else 3)
     patches = patches or (4500 if size == "fast" else 10_000)
     _check_patches(patch, reach, patches)
+    if not noise >= 0:
+        raise ValueError(f"`noise` is a variance and cannot be negative; got {noise}.")
     shape, W = (patch, patch), frames.local((patch, patch), reach)
     order, speckle, *walks = streams(rng, 4)
     pictures = [ph.grey_picture(image), ph.grey_picture(second_image)]
@@ -168,7 +170,7 @@ def photographs(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     C = np.stack([c.covariance for c in contexts])
     offline = np.stack([
         model.adapt_offline(W, c, 1.0, eta=2e-2, steps=4000, every=4000).final for c in C])
-    gains, responses = look(
+    gains, responses, provenance = look(
         W, np.concatenate(shown), presentation=presentation, eta=eta, tau_y=tau_y,
         input_root=float(np.sqrt(np.linalg.eigvalsh(C).max())), progress=progress)
     gains, responses = (a.reshape(3, patches, -1) for a in (gains, responses))
@@ -190,7 +192,7 @@ def photographs(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
         "phase": ["A", "B", "A again"], "stage": list(covariances)}
     return xr.Dataset(variables, coords, {
         "image": str(image), "second_image": str(second_image), "patch": patch, "reach": reach,
-        "presentation": presentation, "patches": patches, "eta": eta})
+        "presentation": presentation, "patches": patches, "eta": eta, "simulation": provenance})
 
 
 def _check_patches(patch: int, reach: int, patches: int) -> None:
@@ -217,7 +219,8 @@ def _inputs(contexts: list[ph.Context], scale: float | None, noise: float,
 
 
 def look(W: np.ndarray, x: np.ndarray, *, presentation: float, eta: float, tau_y: float,
-         input_root: float, progress: bool) -> tuple[np.ndarray, np.ndarray]:
+         input_root: float,
+         progress: bool) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Show the circuit one input after the other.
 
     Parameters
@@ -241,6 +244,8 @@ def look(W: np.ndarray, x: np.ndarray, *, presentation: float, eta: float, tau_y
     gains : ndarray (n, K)
     responses : ndarray (n, N)
         At the end of each presentation.
+    provenance : dict
+        What `simulate` tells of the run: network text, solver, versions.
     """
     import neurodyn as nd
 
@@ -261,7 +266,7 @@ def look(W: np.ndarray, x: np.ndarray, *, presentation: float, eta: float, tau_y
     def at_the_ends(name: str) -> np.ndarray:     # samples are the beginnings of presentations
         return np.concatenate([ds[name].values[0, 1:], ds[f"{name}.final"].values])
 
-    return at_the_ends("interneuron.g"), at_the_ends("primary.y")
+    return at_the_ends("interneuron.g"), at_the_ends("primary.y"), dict(ds.attrs)
 
 
 def _gain_courses(W: np.ndarray, C: np.ndarray, gains: np.ndarray, offline: np.ndarray,

@@ -14,7 +14,7 @@ import numpy as np
 
 from neurodyn._arrays import aligned, padded, padded_size
 from neurodyn.compile import module
-from neurodyn.units import to_si
+from neurodyn.units import UnitError, format_dimension, to_si
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -127,14 +127,27 @@ class CompiledNetwork:
             for p, width in zip(self.structure.populations, self.widths, strict=True)
         ]
 
-    def drives(self, inputs: Mapping[str, object] | None) -> list[np.ndarray]:
+    def drives(self, inputs: Mapping[str, object] | None, n_trials: int) -> list[np.ndarray]:
         """Constant drives, one row each, for the inputs that have none of the couplings' own."""
         inputs = dict(inputs or {})
         found = []
         for name in self.driven_names:
-            value = np.asarray(to_si(inputs.pop(name, 0.0), name).value, dtype=self.dtype)
-            shape = (1,) * (3 - value.ndim) + value.shape
-            found.append(np.ascontiguousarray(value.reshape(shape)))
+            value, dim = to_si(inputs.pop(name, 0.0), name)
+            expected = self.network.dimension(name)
+            if dim not in (None, expected):
+                raise UnitError(
+                    f"`inputs`: `{name}` must be in {format_dimension(expected)}; "
+                    f"got {format_dimension(dim)}"
+                )
+            shape = (n_trials, self.sizes[self.slot(name)[0]])
+            try:
+                row = np.broadcast_to(value, shape)
+            except ValueError:
+                raise ValueError(
+                    f"`inputs`: `{name}` must be a number, (unit,) or (trial, unit) = {shape}; "
+                    f"got shape {np.shape(value)}"
+                ) from None
+            found.append(np.array(row[None], dtype=self.dtype, order="C"))
         if inputs:
             name = next(iter(inputs))
             self.network.split(name)
@@ -353,7 +366,8 @@ class CompiledNetwork:
         rows = np.atleast_2d(x)
         workspaces = self.workspaces(len(rows))
         self.put_flat(workspaces, rows)
-        arguments = [*workspaces, *self.value_arrays, *self.weight_arrays, *self.drives(inputs)]
+        arguments = [*workspaces, *self.value_arrays, *self.weight_arrays]
+        arguments += self.drives(inputs, len(rows))
         self.module.field(*arguments, 0, *self._time(t, dt))
         return x, workspaces
 

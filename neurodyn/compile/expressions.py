@@ -57,11 +57,8 @@ class power(_Elementwise):
     def eval(cls, x, y):
         if x.is_number:
             return x**y
-        if y.is_number and y.is_finite:
-            if int(y) == y:
-                return x ** int(y)
-            if abs(y) == 0.5:
-                return x ** sympy.Rational(1, 2) if y > 0 else x ** sympy.Rational(-1, 2)
+        if y.is_number and y.is_finite and float(2 * y).is_integer():
+            return x ** sympy.Rational(int(2 * y), 2) if abs(y) < 1 or float(y).is_integer() else None
         return None
 
     def fdiff(self, argindex=1):

@@ -31,7 +31,9 @@ def heaviside(x):
 
 
 def modulo(a, b):
-    return a - b * np.floor(a / b)
+    # a/b may have been rounded up to an integer: the rest is then a little beyond 0
+    rest = a - b * np.floor(a / b)
+    return rest + b if rest * b < ZERO else rest
 
 
 def power_log(x, y):

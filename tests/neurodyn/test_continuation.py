@@ -73,8 +73,9 @@ def test_a_stored_run_is_continued(tmp_path):
 
 
 def test_units_survive_joining():
-    joined = nd.concatenate([first := nd.simulate(exploding(), nd.Euler(0.1), 0.5),
-                             nd.simulate(exploding(), nd.Euler(0.1), 0.5, initial=first)])  # fmt: skip
+    first = nd.simulate(exploding(), nd.Euler(0.1), 0.5)
+    second = nd.simulate(exploding(), nd.Euler(0.1), 0.5, initial=first)
+    joined = nd.concatenate([first, second])
     assert joined["A.v"].attrs == {"units": "V", "long_name": "A.v"}
     assert joined["A.v.final"].attrs["units"] == "V"
     assert joined.time.attrs["units"] == "s"

@@ -17,8 +17,9 @@ CALM = excitatory_inhibitory(**{"E.sigma": 0.0})
 
 def blow_up(start, solver=None, duration=3.0, **options):
     """Error of the exploding network that starts at `start`, (trial, 2)."""
+    solver, initial = solver or nd.Euler(DT), {"A.v": start}
     with pytest.raises(nd.SimulationDiverged) as caught:
-        nd.simulate(exploding(), solver or nd.Euler(DT), duration, initial={"A.v": start}, **options)
+        nd.simulate(exploding(), solver, duration, initial=initial, **options)
     return caught.value
 
 

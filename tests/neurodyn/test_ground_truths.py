@@ -38,7 +38,7 @@ def test_fixed_points_of_tanh():
     for g in (0.7, 1.5):
         network = quiet(W_EE=g * np.eye(5), **UNCOUPLED, **{"E.x": start})
         r = np.tanh(run(network, nd.RK4(DT), 1.0, SILENT, record=[])["E.x.final"].values[0])
-        outer = brentq(lambda r: r - np.tanh(g * r), 0.1, 1.0) if g > 1 else 0.0
+        outer = brentq(lambda r, g=g: r - np.tanh(g * r), 0.1, 1.0) if g > 1 else 0.0
         assert_allclose(r, outer * np.sign(start), atol=1e-11)
         if g > 1:
             assert 0.85 < outer < 0.86  # not the root at zero
@@ -64,7 +64,7 @@ def test_hopf_normal_form():
 
 
 def test_ornstein_uhlenbeck_variance_and_autocorrelation():
-    """Those of the scheme: var = 2 sigma**2 (dt/tau)/(1 - a**2), correlation a**k, a = 1 - dt/tau."""
+    """The scheme's: var = 2 sigma**2 (dt/tau)/(1 - a**2), correlation a**k, a = 1 - dt/tau."""
     n = 200
     zero = {"W_EE": np.zeros((n, n)), "W_EI": np.zeros((n, 3)), "W_IE": np.zeros((3, n))}
     network = excitatory_inhibitory(n, **zero, **{"E.tau": 0.01, "E.sigma": 0.5})
@@ -166,7 +166,8 @@ RECORDED = ["E.x", "E.r", "E.xi", "E.I_ext", "I.v", "I.drive"]
 def trials(count, network=None, solver=None, rng=3, **options):
     """Bytes of everything in each trial."""
     network = network or stochastic()
-    ds = run(network, solver, inputs=RANDOM_INPUTS, trials=count, record=RECORDED, rng=rng, **options)
+    options = {"inputs": RANDOM_INPUTS, "record": RECORDED, "rng": rng, **options}
+    ds = run(network, solver, trials=count, **options)
     names = [*RECORDED, "E.x.final", "I.v.final"]
     return [b"".join(ds[n].values[k].tobytes() for n in names) for k in range(count)]
 

@@ -330,8 +330,8 @@ def test_the_root_seed_in_the_attributes_repeats_the_run(entropy):
     again = run(rng=np.random.SeedSequence(kept["entropy"], spawn_key=kept["spawn_key"]))
     assert_array_equal(again["E.x"], ds["E.x"])
     more = run(initial=ds)  # the seed is read back from the Dataset
-    assert_array_equal(more["E.x"], run(duration=2 * N_STEPS * DT,
-                                        rng=np.random.SeedSequence(kept["entropy"]))["E.x"][:, N_STEPS:])  # fmt: skip
+    whole = run(duration=2 * N_STEPS * DT, rng=np.random.SeedSequence(kept["entropy"]))
+    assert_array_equal(more["E.x"], whole["E.x"][:, N_STEPS:])
 
 
 def test_progress_is_shown_on_request(capsys):

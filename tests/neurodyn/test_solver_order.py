@@ -65,7 +65,7 @@ def solver_with(method, dt):
 
 @pytest.mark.parametrize("method", ORDERS, ids=lambda m: m.__name__)
 def test_order(method):
-    steps = np.array([40, 50, 65, 80]) if method is nd.DormandPrince else np.array([50, 70, 100, 140])
+    steps = np.array([40, 50, 65, 80] if method is nd.DormandPrince else [50, 70, 100, 140])
     errors = {name: [] for name in ORDERS[method]}
     for n in steps:
         solver = solver_with(method, DURATION / n)
@@ -249,7 +249,7 @@ def test_moments_of_the_schemes(method):
     dt = T / n
     difference, _, exact_G = sampled_errors(method, dt, rng=4)
     x = exact_G + difference
-    # One step multiplies x by a + b N, for Heun by 1 + D + D**2/2 with D = mu dt + sigma sqrt(dt) N.
+    # One step multiplies x by a + b N, Heun's by 1 + D + D**2/2, D = mu dt + sigma sqrt(dt) N.
     m, s = MU * dt, SIGMA * np.sqrt(dt)
     if method is nd.Euler:
         first, second = 1 + m, (1 + m) ** 2 + s**2
