@@ -9,9 +9,7 @@ Names are imported when they are first used, so that importing the package costs
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from neurodyn._version import __version__
@@ -20,9 +18,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn import analyses, circuits, data, experiments, plot, signals, units, weights
     from neurodyn.equations import EquationError
     from neurodyn.network import Coupling, Network, Population, rate_network
-    from neurodyn.recording import concatenate
     from neurodyn.results import final_state, load, save
-    from neurodyn.simulate import SimulationDiverged, simulate
+    from neurodyn.simulation import SimulationDiverged, simulate
+    from neurodyn.simulation.recording import concatenate
     from neurodyn.solvers import RK4, DormandPrince, Euler, ExponentialEuler, Heun, Solver
     from neurodyn.units import Quantity, UnitError
 
@@ -38,12 +36,12 @@ _EXPORTS: dict[str, str | None] = {
     "Population": "neurodyn.network",
     "Quantity": "neurodyn.units",
     "RK4": "neurodyn.solvers",
-    "SimulationDiverged": "neurodyn.simulate",
+    "SimulationDiverged": "neurodyn.simulation",
     "Solver": "neurodyn.solvers",
     "UnitError": "neurodyn.units",
     "analyses": None,
     "circuits": None,
-    "concatenate": "neurodyn.recording",
+    "concatenate": "neurodyn.simulation.recording",
     "data": None,
     "experiments": None,
     "final_state": "neurodyn.results",
@@ -52,7 +50,7 @@ _EXPORTS: dict[str, str | None] = {
     "rate_network": "neurodyn.network",
     "save": "neurodyn.results",
     "signals": None,
-    "simulate": "neurodyn.simulate",
+    "simulate": "neurodyn.simulation",
     "units": None,
     "weights": None,
 }
@@ -86,20 +84,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(set(globals()) | set(_EXPORTS))
-
-
-class _Package(ModuleType):
-    """The package module, in which ``nd.simulate`` stays the function.
-
-    Python binds a submodule to its parent when it is first imported, by whatever route. For a
-    function that shares its module's name that would turn ``nd.simulate`` into a module as soon as
-    anything imports ``neurodyn.simulate``.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(value, ModuleType) and _EXPORTS.get(name) == value.__name__:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

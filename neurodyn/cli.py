@@ -175,7 +175,7 @@ def _failure(error: Exception, has_settings: bool, traceback: bool) -> int:
     With the default settings the input cannot be wrong. With the user's, a value that only the
     experiment itself can judge (a file that is no picture) is by far the likeliest reason.
     """
-    engine = sys.modules.get("neurodyn.simulate")
+    engine = sys.modules.get("neurodyn.simulation")
     diverged = isinstance(error, getattr(engine, "SimulationDiverged", ()))
     likely = ValueError | TypeError | OSError | MemoryError
     if has_settings and (diverged or isinstance(error, likely)):

@@ -362,8 +362,9 @@ class Network(_Frozen):
             brought = tuple(a + b for a, b in zip(brought, coupling.weights.dim, strict=True))
             wanted = post.equations.dimension(name)
             if brought != wanted:
+                unit = format_dimension(coupling.weights.dim)
                 raise UnitError(
-                    f"`{coupling.label}`: weights in {format_dimension(coupling.weights.dim)} times "
+                    f"`{coupling.label}`: weights in {unit} times "
                     f"`{coupling.source}` give {format_dimension(brought)}, but "
                     f"`{coupling.target}` is in {format_dimension(wanted)}"
                 )

@@ -30,20 +30,24 @@ REFUSED_FUNCTIONS = {
 
 
 def import_brian2():
-    """Import Brian2 without its hook on ``sys.excepthook``.
+    """Import Brian2 without its hooks on ``sys.excepthook`` and on Ctrl-C.
 
-    The hook would report every uncaught error of a user's script as an error of Brian2. Where the
-    user has imported Brian2, it stays as they have it.
+    The hooks would report every uncaught error of a user's script as an error of Brian2, and take
+    the first Ctrl-C for themselves. Where the user has imported Brian2, it stays as they have it.
     """
+    import signal
     import sys
+    import threading
 
     if "brian2" in sys.modules:
         return sys.modules["brian2"]
-    hook = sys.excepthook
+    hook, handler = sys.excepthook, signal.getsignal(signal.SIGINT)
     try:
         import brian2
     finally:
         sys.excepthook = hook
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
     return brian2
 
 

@@ -13,9 +13,8 @@ from neurodyn.compile import elementary, random_source, source_text
 #: Constants and flags of a generated module; REAL becomes its number type.
 HEADER = """\
 real = REAL
-ZERO, ONE, HALF = real(0.0), real(1.0), real(0.5)
-THIRD, EIGHTH, THIRTIETH = real(1.0 / 3.0), real(0.125), real(1.0 / 30.0)
-SMALL = real(1e-3) if real is np.float64 else real(2e-2)
+ZERO, ONE, SMALL = real(0.0), real(1.0), real(0.05 if real is np.float64 else 0.5)
+SERIES = tuple(real(1 / n) for n in (2, 3, 8, 30, 144, 840, 5760, 45360))
 # Fused multiply-add is allowed; nothing that could hide a NaN or reorder a sum.
 FLAGS = {"error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
 KERNEL = {**FLAGS, "nogil": True, "cache": True}  # called from Python

@@ -41,6 +41,12 @@ def power_log(x, y):
 
 
 def exprel_derivative(x):
-    # (exp(x) - exprel(x))/x loses its digits near 0, where four terms of the series are exact.
-    series = HALF + x * (THIRD + x * (EIGHTH + x * THIRTIETH))
-    return series if abs(x) < SMALL else (exp(x) - exprel(x)) / x
+    # Near 0, where (exp(x) - exprel(x))/x loses its digits, the series of x^n / (n! (n + 2)); far
+    # above, where exp(x) overflows first, the same without it.
+    series = SERIES[7]
+    for k in range(6, -1, -1):
+        series = series * x + SERIES[k]
+    relative = exprel(x)
+    above = relative * (ONE - ONE / x) + ONE / x
+    steep = above if x > ONE else (exp(x) - relative) / x
+    return series if abs(x) < SMALL else steep

@@ -41,8 +41,8 @@ _TAKEN = frozenset(
     (
         *ELEMENTARY,
         *PIECEWISE,
-        *("real", "math", "np", "njit", "ZERO", "ONE", "HALF", "THIRD", "EIGHTH", "THIRTIETH"),
-        *("SMALL", "FLAGS", "KERNEL", "INNER", "REDUCTION", "abs", "float", "max", "min", "range"),
+        *("real", "math", "np", "njit", "ZERO", "ONE", "SMALL", "SERIES", "FLAGS"),
+        *("KERNEL", "INNER", "REDUCTION", "abs", "float", "max", "min", "range"),
         *("evaluate", "clear", "copy_drive", "record_rows", "fill_normals"),
         *("add_dense", "add_low_rank", "add_sparse", "add_diagonal"),
         *("e_", "k_", "v_", "i_", "row_", "step_"),

@@ -119,7 +119,7 @@ def run_experiment(
         If the figure fails or the folder cannot be written. The exception carries the result.
     """
     from neurodyn.provenance import Stopwatch, provenance
-    from neurodyn.simulate import interrupts_raise
+    from neurodyn.simulation import interrupts_raise
 
     circuit = load_circuit(circuit) if isinstance(circuit, str) else circuit
     settings = settings or {}

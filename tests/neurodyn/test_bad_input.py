@@ -91,6 +91,7 @@ def population(text=TEXT, size=3, **values):
     (population("dx/dt = -x/tau", tau=1.0), nd.EquationError, "Write one `dx/dt = ... : unit`, `r = ... : unit` or `I : unit` a line."),
     (population("dx/dt = -tanhh(x)/tau : 1", tau=1.0), nd.EquationError, "unknown function `tanhh`; did you mean `tanh`?"),
     (population("dx/dt = -rand()/tau : 1", tau=1.0), nd.EquationError, "`rand()` cannot stand in equations: write noise as `xi`"),
+    (population("a = b : 1\nb = a : 1"), nd.EquationError, "algebraic loop: a -> b -> a. Make one of them a state (`dx/dt = ...`)."),
     (population("dx/dt = -x/tau + xi**2 : 1", tau=1.0), nd.EquationError, "noise must enter `dx/dt` linearly"),
     (population("dx/dt = -x/tau : 1 (event-driven)", tau=1.0), nd.EquationError, "the flags are (constant) and (shared)"),
     (population("dx/dt = -x/tau : 1\ntau : second (shared)", tau=[1, 2, 3]), ValueError, "`tau` is (shared): it takes one value, got shape (3,)"),

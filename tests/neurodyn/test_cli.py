@@ -162,7 +162,7 @@ def test_a_diverged_run_is_told_from_a_bug(command, monkeypatch):
     def diverge(*_, **__):
         raise Engine.SimulationDiverged("`E.x` of unit 3 left at 0.2 s")
 
-    monkeypatch.setitem(sys.modules, "neurodyn.simulate", Engine)
+    monkeypatch.setitem(sys.modules, "neurodyn.simulation", Engine)
     monkeypatch.setattr(cli.experiments, "run_experiment", diverge)
     status, _, err = command("run", "forgetful", "-s", "tau=1")
     assert status == 2 and err.strip().endswith("neurodyn: `E.x` of unit 3 left at 0.2 s")

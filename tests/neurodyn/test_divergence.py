@@ -36,7 +36,7 @@ def test_first_bad_step(start, chunk, monkeypatch):
     """Found to the step, wherever it lies in its chunk: the last of four units, 1e155 at once."""
     from importlib import import_module
 
-    monkeypatch.setattr(import_module("neurodyn.simulate"), "_CHUNK_SECONDS", chunk)
+    monkeypatch.setattr(import_module("neurodyn.simulation.run"), "_CHUNK_SECONDS", chunk)
     step, v = naive_blow_up(start)
     error = blow_up([[0.1, 0.0], [0.0, start]])
     assert (error.variable, error.trial, error.unit) == ("A.v", 1, 1)

@@ -12,7 +12,6 @@ import pytest
 import xarray as xr
 
 from neurodyn import experiments, results
-from neurodyn.experiments.settings import InputError, Parameter, convert
 from neurodyn.experiments import (
     Claim,
     RunNotSaved,
@@ -24,6 +23,7 @@ from neurodyn.experiments import (
     run_experiment,
     within,
 )
+from neurodyn.experiments.settings import InputError, Parameter, convert
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from neurodyn.signals import OrnsteinUhlenbeck, Poisson
 from tests.naive import integrate
 from tests.networks import CONSTANT, SILENT, excitatory_inhibitory
 
-SIMULATE = import_module("neurodyn.simulate")  # its name in the package is the function's
+SIMULATE = import_module("neurodyn.simulation.run")
+ARGUMENTS = import_module("neurodyn.simulation.arguments")
 DT = 1e-3
 UNCOUPLED = {"W_EI": np.zeros((5, 3)), "W_IE": np.zeros((3, 5))}
 
@@ -188,7 +189,7 @@ def test_blocks_and_threads_do_not_touch_the_bits(monkeypatch):
     for threads in (2, 3):
         assert trials(37, network, threads=threads) == expected
     for size in (1, 100_000, 10**9):
-        monkeypatch.setattr(SIMULATE, "_BLOCK_BYTES", size)
+        monkeypatch.setattr(ARGUMENTS, "_BLOCK_BYTES", size)
         for threads in (1, 3):
             assert trials(37, network, threads=threads) == expected
 

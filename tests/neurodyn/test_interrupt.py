@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import neurodyn as nd
-from neurodyn._interrupts import Interrupts
 from neurodyn.signals import OrnsteinUhlenbeck, Poisson
+from neurodyn.simulation.interrupts import Interrupts
 from tests.networks import SILENT, excitatory_inhibitory, exploding
 
 DT = 1e-3
@@ -52,7 +52,7 @@ def child(folder):
             ds = run(name, 10**8, folder)
             say({"warnings": [f"{w.category.__name__}: {w.message}" for w in caught]})
         nd.save(ds.load(), Path(folder) / f"{name}.nc")
-    from neurodyn.simulate import interrupts_raise
+    from neurodyn.simulation import interrupts_raise
 
     say("running")
     try:
@@ -105,7 +105,7 @@ def test_data_so_far(interrupted, name):
     assert seconds < 1.0
     ds = nd.load(folder / f"{name}.nc")
     n_steps = ds.attrs["run"]["next_step"]
-    assert 100 < n_steps < 10**8
+    assert 0 < n_steps < 10**8
     stopped = f"interrupted at t = {n_steps * DT:.6g} s"
     assert ds.attrs["stopped"] == stopped
     message = f"RuntimeWarning: simulate was {stopped}; the Dataset holds the samples so far"
@@ -153,11 +153,13 @@ def test_first_interrupt_is_noted_and_the_second_raises():
 
 
 def test_handler_is_put_back_after_every_run():
+    network = exploding()
+    nd.simulate(network, nd.Euler(0.1), 0.1)  # Brian2, if it is imported now, brings a handler
     before = signal.getsignal(signal.SIGINT)
     run("one trial", 10)
     assert signal.getsignal(signal.SIGINT) is before
     with pytest.raises(nd.SimulationDiverged):
-        nd.simulate(exploding(), nd.Euler(0.1), 20.0, initial={"A.v": 1.0})
+        nd.simulate(network, nd.Euler(0.1), 20.0, initial={"A.v": 1.0})
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -92,19 +92,6 @@ def test_an_unknown_name_gets_a_suggestion():
     assert not hasattr(nd, "_private_simulate")
 
 
-def test_simulate_stays_the_function():
-    """Importing the module of the same name must not replace it, in whatever order."""
-    for first in (
-        "import neurodyn.simulate",
-        "from neurodyn.simulate import SimulationDiverged",
-        "from neurodyn import simulate; import neurodyn.simulate",
-        "import neurodyn as nd; nd.simulate; nd.SimulationDiverged",
-    ):
-        code = f"{first}\nimport neurodyn as nd, sys; print(nd.simulate.__name__, end=' ')\n"
-        code += "print(nd.simulate is sys.modules['neurodyn.simulate'].simulate)"
-        assert python(code) == "simulate True"
-
-
 def test_import_is_cheap():
     code = "import sys, neurodyn; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     assert not set(python(code).split()) & (HEAVY | {"numpy"})

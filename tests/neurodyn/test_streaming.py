@@ -15,8 +15,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import neurodyn as nd
-from neurodyn import recording
 from neurodyn.signals import OrnsteinUhlenbeck
+from neurodyn.simulation import recording
 from tests.networks import SILENT, excitatory_inhibitory, exploding
 
 DT = 1e-3
@@ -127,7 +127,7 @@ def test_a_diverged_run_keeps_what_was_before(tmp_path, monkeypatch):
 SCRIPT = """
 import sys
 import neurodyn as nd
-from neurodyn import recording
+from neurodyn.simulation import recording
 from tests.networks import SILENT, excitatory_inhibitory
 
 recording.STREAM_BYTES = 50 * 2 * 8 * 8
@@ -136,6 +136,7 @@ nd.simulate(excitatory_inhibitory(), nd.Euler(1e-3), 1e5, trials=2, every=1.0, r
 """
 
 
+@pytest.mark.filterwarnings("ignore:Object at zarr:UserWarning")  # a file half written
 def test_a_killed_run_can_be_read(tmp_path):
     """kill -9 in the midst: what was committed is exact, the store opens at any moment."""
     path = tmp_path / "run.zarr"

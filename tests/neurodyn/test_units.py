@@ -20,31 +20,32 @@ from neurodyn.units import (
     to_si,
 )
 
-#: SI value of each unit and its dimension as (m, kg, s, A, K), from the SI brochure.
+#: Dimensions as (m, kg, s, A, K), from the SI brochure; then each unit with its value in SI.
+TIME, RATE, LENGTH, KELVIN = (0, 0, 1, 0, 0), (0, 0, -1, 0, 0), (1, 0, 0, 0, 0), (0, 0, 0, 0, 1)
+VOLT, AMPERE, OHM = (2, 1, -3, -1, 0), (0, 0, 0, 1, 0), (2, 1, -3, -2, 0)
+SIEMENS, FARAD, COULOMB = (-2, -1, 3, 2, 0), (-2, -1, 4, 2, 0), (0, 0, 1, 1, 0)
 TRUTH = {
-    "second": (1, (0, 0, 1, 0, 0)), "ms": (1e-3, (0, 0, 1, 0, 0)), "msecond": (1e-3, (0, 0, 1, 0, 0)),
-    "us": (1e-6, (0, 0, 1, 0, 0)), "usecond": (1e-6, (0, 0, 1, 0, 0)),
-    "minute": (60, (0, 0, 1, 0, 0)), "hertz": (1, (0, 0, -1, 0, 0)), "Hz": (1, (0, 0, -1, 0, 0)),
-    "kHz": (1e3, (0, 0, -1, 0, 0)), "volt": (1, (2, 1, -3, -1, 0)), "mV": (1e-3, (2, 1, -3, -1, 0)),
-    "uV": (1e-6, (2, 1, -3, -1, 0)), "ampere": (1, (0, 0, 0, 1, 0)), "amp": (1, (0, 0, 0, 1, 0)),
-    "mA": (1e-3, (0, 0, 0, 1, 0)), "uA": (1e-6, (0, 0, 0, 1, 0)), "nA": (1e-9, (0, 0, 0, 1, 0)),
-    "pA": (1e-12, (0, 0, 0, 1, 0)), "siemens": (1, (-2, -1, 3, 2, 0)), "mS": (1e-3, (-2, -1, 3, 2, 0)),
-    "uS": (1e-6, (-2, -1, 3, 2, 0)), "nS": (1e-9, (-2, -1, 3, 2, 0)), "ohm": (1, (2, 1, -3, -2, 0)),
-    "kohm": (1e3, (2, 1, -3, -2, 0)), "Mohm": (1e6, (2, 1, -3, -2, 0)), "Gohm": (1e9, (2, 1, -3, -2, 0)),
-    "farad": (1, (-2, -1, 4, 2, 0)), "uF": (1e-6, (-2, -1, 4, 2, 0)), "nF": (1e-9, (-2, -1, 4, 2, 0)),
-    "pF": (1e-12, (-2, -1, 4, 2, 0)), "coulomb": (1, (0, 0, 1, 1, 0)), "metre": (1, (1, 0, 0, 0, 0)),
-    "meter": (1, (1, 0, 0, 0, 0)), "cm": (1e-2, (1, 0, 0, 0, 0)), "mm": (1e-3, (1, 0, 0, 0, 0)),
-    "um": (1e-6, (1, 0, 0, 0, 0)), "kelvin": (1, (0, 0, 0, 0, 1)),
-}  # fmt: skip
+    TIME: {"second": 1, "ms": 1e-3, "msecond": 1e-3, "us": 1e-6, "usecond": 1e-6, "minute": 60},
+    RATE: {"hertz": 1, "Hz": 1, "kHz": 1e3},
+    VOLT: {"volt": 1, "mV": 1e-3, "uV": 1e-6},
+    AMPERE: {"ampere": 1, "amp": 1, "mA": 1e-3, "uA": 1e-6, "nA": 1e-9, "pA": 1e-12},
+    SIEMENS: {"siemens": 1, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},
+    OHM: {"ohm": 1, "kohm": 1e3, "Mohm": 1e6, "Gohm": 1e9},
+    FARAD: {"farad": 1, "uF": 1e-6, "nF": 1e-9, "pF": 1e-12},
+    COULOMB: {"coulomb": 1},
+    LENGTH: {"metre": 1, "meter": 1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6},
+    KELVIN: {"kelvin": 1},
+}
 
 
 def test_every_unit_is_what_it_says():
-    assert set(UNITS) == set(TRUTH)
-    for name, (scale, dim) in TRUTH.items():
-        unit = getattr(nd, name)
-        assert unit is UNITS[name]
-        assert unit.value == scale and isinstance(unit.value, float)
-        assert unit.dim == (*map(float, dim), 0.0, 0.0)
+    assert set(UNITS) == {name for units in TRUTH.values() for name in units}
+    for dim, units in TRUTH.items():
+        for name, scale in units.items():
+            unit = getattr(nd, name)
+            assert unit is UNITS[name]
+            assert unit.value == scale and isinstance(unit.value, float)
+            assert unit.dim == (*map(float, dim), 0.0, 0.0)
 
 
 def test_units_agree_with_brian2():

@@ -1,4 +1,4 @@
-"""Run a network: `simulate`, and what can stop it.
+"""One run of a network: blocks of trials, advanced in chunks of steps.
 
 The time loop is compiled; Python sees it in chunks of about 0.2 s, between which it looks for an
 interrupt, checks that the state is finite, reports progress, and hands finished samples on.
@@ -6,165 +6,49 @@ interrupt, checks that the state is finite, reports progress, and hands finished
 
 from __future__ import annotations
 
-import contextvars
 import time as clock
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn._interrupts import Interrupts
-from neurodyn.recording import MemorySink, Recording, ZarrSink
+from neurodyn.simulation.arguments import (
+    as_signals,
+    block_size,
+    broadcast_state,
+    other_grid,
+    previous_run,
+    root_seed,
+    thread_count,
+    trial_count,
+)
+from neurodyn.simulation.divergence import SimulationDiverged
+from neurodyn.simulation.interrupts import Interrupts, raise_interrupts
+from neurodyn.simulation.recording import MemorySink, Recording, ZarrSink
+from neurodyn.simulation.time_grid import count_steps
 from neurodyn.solvers import Solver
-from neurodyn.time_grid import count_steps
-from neurodyn.units import UnitError, format_dimension, to_si
+from neurodyn.units import format_dimension
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from neurodyn.compile.compiled import CompiledNetwork
-    from neurodyn.network import Network
 
 #: Wall time that a chunk of steps should take, s.
 _CHUNK_SECONDS = 0.2
 #: Bytes of varying inputs that are laid out at once, all trials together.
 _DRIVE_BYTES = 32 * 2**20
-#: Bytes of workspace that a block of trials should keep to: it then stays in the level-2 cache.
-_BLOCK_BYTES = 384 * 2**10
 
 #: Purposes of random streams; a stream's key is (purpose, trial) under the run's root seed.
 _INITIAL, _NOISE, _SIGNAL = 0, 1, 2
 
-_raise_interrupts = contextvars.ContextVar("raise_interrupts", default=False)
-
-
-class SimulationDiverged(ArithmeticError):
-    """A state became infinite or NaN; the message says which, where and when.
-
-    Attributes
-    ----------
-    variable : str
-        Full name of the first state that is not finite.
-    trial, unit : int
-    time : float
-        Beginning of the first step whose result is not finite, s.
-    dataset : xarray.Dataset
-        All samples before that time and, as final state, the states at that time: a run with
-        another solver can go on from there, ``initial=error.dataset``.
-    """
-
-    def __init__(self, message: str, variable: str, trial: int, unit: int, time: float, dataset):
-        super().__init__(message)
-        self.variable = variable
-        self.trial = trial
-        self.unit = unit
-        self.time = time
-        self.dataset = dataset
-
-    def __reduce__(self):  # by itself an exception is pickled with nothing but its message
-        details = (self.variable, self.trial, self.unit, self.time, self.dataset)
-        return type(self), (str(self), *details)
-
-
-@contextmanager
-def interrupts_raise():
-    """Within this context Ctrl-C leaves `simulate` as KeyboardInterrupt, as programs want it."""
-    token = _raise_interrupts.set(True)
-    try:
-        yield
-    finally:
-        _raise_interrupts.reset(token)
-
-
-def simulate(
-    network: Network,
-    solver: Solver,
-    duration,
-    *,
-    trials: int | None = None,
-    record: Sequence[str] | Mapping[str, Any] | None = None,
-    every=None,
-    inputs: Mapping[str, Any] | None = None,
-    initial: xr.Dataset | Mapping[str, Any] | None = None,
-    rng=None,
-    dtype: str = "float64",
-    store=None,
-    threads: int | None = None,
-    progress: bool = False,
-) -> xr.Dataset:
-    """Integrate a network in time.
-
-    Parameters
-    ----------
-    network : Network
-    solver : Solver
-        For example ``nd.RK4(dt=1*nd.ms)``.
-    duration : float or Quantity
-        s; a multiple of dt.
-    trials : int, optional
-        Independent repetitions, each with its own random streams; default 1, or as many as
-        `initial` has.
-    record : sequence of str or dict, optional
-        Variables, inputs or noise (``"E.xi"``) to record; a dict gives the units of each,
-        ``{"E.r": slice(0, 10)}``. Default: all states.
-    every : float or Quantity, optional
-        Interval between samples, s; a multiple of dt, default dt. Samples are taken at 0, every,
-        2 every, ..., before the step that begins there; the end of the run belongs to its
-        continuation, and its state is in the variables ``<state>.final``.
-    inputs : dict of str to Signal or array_like, optional
-        External input by name. A number holds for all time, as does ``Constant(values)`` with one
-        value a unit; arrays ``(time,)``, ``(time, unit)`` and ``(trial, time, unit)`` give one
-        value a step of dt, counted from time 0. Where couplings end at the same input, both add.
-        Inputs that nothing fills are 0.
-    initial : Dataset or dict, optional
-        The Dataset of an earlier run, to continue it: state, time and random streams go on so that
-        both runs together equal an unbroken one bit for bit. Or states by name, as a number,
-        ``(unit,)`` or ``(trial, unit)``; states not named start as their population says.
-    rng : int, SeedSequence, Generator or None
-        Root of all random numbers of the run. Trial k draws the same numbers however many trials
-        there are. None takes fresh entropy, and with a Dataset as `initial` that run's root.
-    dtype : {"float64", "float32"}
-    store : path, optional
-        Zarr folder to which samples are streamed in bounded memory; the Dataset returned reads from
-        it when used.
-    threads : int, optional
-        Threads over trials; default: the number that numba may use (``NUMBA_NUM_THREADS``). The
-        numbers do not depend on it.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    xarray.Dataset
-        Variables ``(trial, time, <population>.unit)`` with units; attributes say how it was made.
-        If the run was interrupted (Ctrl-C) it holds the samples so far, its attribute ``stopped``
-        says where, and a RuntimeWarning is given.
-
-    Raises
-    ------
-    SimulationDiverged
-        When a state is no longer finite; the error carries the samples so far.
-    ValueError
-        For names, shapes, times or units that do not fit, before anything runs.
-    MemoryError
-        For a recording larger than the free memory, before anything runs.
-
-    Notes
-    -----
-    The first run of a new network structure compiles for some seconds; later ones, in later
-    processes too, load the machine code from disk.
-    """
-    run = _Run(network, solver, duration, trials, every, inputs, initial, rng, dtype)
-    recording = Recording.of(network, record, solver.dt)
-    sink = run.sink(recording, store)
-    return run.execute(recording, sink, threads, progress)
 
 
 @dataclass
-class _Block:
+class Block:
     """Trials that are computed together, with their workspaces."""
 
     trials: slice
@@ -174,7 +58,7 @@ class _Block:
     control: np.ndarray
 
 
-class _Run:
+class Run:
     """One call of `simulate`: its checked arguments and its progress."""
 
     def __init__(self, network, solver, duration, trials, every, inputs, initial, rng, dtype):
@@ -190,13 +74,13 @@ class _Run:
         self.every = 1 if every is None else count_steps(every, self.dt, "every")
         previous = None if initial is None or isinstance(initial, Mapping) and not hasattr(
             initial, "attrs"
-        ) else _previous_run(initial)
+        ) else previous_run(initial)
         self.first_step = previous["next_step"] if previous else 0
-        self.root = _root(rng, previous)
+        self.root = root_seed(rng, previous)
         if previous and abs(previous["dt"] - self.dt) > 1e-12 * self.dt:
-            self.first_step = _other_grid(previous, self.dt)
-        self.n_trials = _trial_count(trials, initial, previous)
-        self.signals = _signals(network, inputs)
+            self.first_step = other_grid(previous, self.dt)
+        self.n_trials = trial_count(trials, initial, previous)
+        self.signals = as_signals(network, inputs)
         self.compiled: CompiledNetwork = network.compiled(dtype, tuple(self.signals))
         self._check_noise()
         self.blocks = self._blocks(self._initial_state(initial, previous), previous)
@@ -233,7 +117,7 @@ class _Run:
                 raise ValueError(
                     f"`initial`: `{name}` is not a state; states: {', '.join(state)}"
                 )
-            state[name] = _broadcast_state(name, value, state[name], self.network)
+            state[name] = broadcast_state(name, value, state[name], self.network)
         return state
 
     def _continued_state(self, state) -> dict[str, np.ndarray]:
@@ -256,7 +140,7 @@ class _Run:
             found[name] = np.broadcast_to(values, (self.n_trials, size))
         return found
 
-    def _blocks(self, state, previous) -> list[_Block]:
+    def _blocks(self, state, previous) -> list[Block]:
         """Cut the trials into blocks whose workspaces fit the cache."""
         from neurodyn.compile.random_source import normals_scratch
 
@@ -267,7 +151,7 @@ class _Run:
                 self.compiled.structure.populations, self.compiled.widths, strict=True
             )
         )
-        size = 1 if self.solver.adaptive else _block_size(self.n_trials, per_trial)
+        size = 1 if self.solver.adaptive else block_size(self.n_trials, per_trial)
         keys = np.array([seed.generate_state(2) for seed in self.seeds(_NOISE)], dtype=np.uint32)
         steps = [self.dt] * self.n_trials
         if previous and len(previous["step_size"] or ()) in (1, self.n_trials):
@@ -279,7 +163,7 @@ class _Run:
             self.compiled.put(workspaces, {n: v[trials] for n, v in state.items()})
             control = np.array([steps[start], 0.0, 0.0, 0.0])
             normals = normals_scratch(self.compiled.dtype)
-            blocks.append(_Block(trials, workspaces, keys[trials], normals, control))
+            blocks.append(Block(trials, workspaces, keys[trials], normals, control))
         return blocks
 
     def _samplers(self) -> list[tuple[Any, np.ndarray | None]]:
@@ -350,7 +234,7 @@ class _Run:
             stopped = f"interrupted at t = {self.time:.6g} s" if interrupts.came else None
             result = self.dataset(recording, sink, stopped)
         if stopped:
-            if _raise_interrupts.get():
+            if raise_interrupts.get():
                 raise KeyboardInterrupt(stopped)
             warnings.warn(
                 f"simulate was {stopped}; the Dataset holds the samples so far",
@@ -367,7 +251,7 @@ class _Run:
     def _run_chunks(self, recording, sink, threads, progress, interrupts) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        n_threads = min(len(self.blocks), _thread_count(threads))
+        n_threads = min(len(self.blocks), thread_count(threads))
         with ThreadPoolExecutor(n_threads) as pool, _bar(progress, self.n_steps * self.dt) as bar:
             n = 1  # the first chunk tells how long a step takes
             while self.position < self.n_steps and not interrupts.came:
@@ -409,7 +293,7 @@ class _Run:
         for future in futures:
             future.result()
 
-    def _run_block(self, block: _Block, first: int, n: int, sink, row: int = 0) -> None:
+    def _run_block(self, block: Block, first: int, n: int, sink, row: int = 0) -> None:
         compiled = self.compiled
         every = slice(None)
         drives = [
@@ -442,7 +326,7 @@ class _Run:
 
     # -- divergence ----------------------------------------------------------------------------
 
-    def _states(self, block: _Block) -> list[np.ndarray]:
+    def _states(self, block: Block) -> list[np.ndarray]:
         populations = self.compiled.structure.populations
         return [
             workspace[: len(p.states), :, :size]
@@ -451,15 +335,15 @@ class _Run:
             )
         ]
 
-    def _snapshot(self, block: _Block):
+    def _snapshot(self, block: Block):
         return [s.copy() for s in self._states(block)], block.control.copy()
 
-    def _restore(self, block: _Block, snapshot) -> None:
+    def _restore(self, block: Block, snapshot) -> None:
         for state, saved in zip(self._states(block), snapshot[0], strict=True):
             state[...] = saved
         block.control[:] = snapshot[1]
 
-    def _is_finite(self, block: _Block) -> bool:
+    def _is_finite(self, block: Block) -> bool:
         return block.control[3] == 0 and all(np.isfinite(s).all() for s in self._states(block))
 
     def _check_finite(self, n: int, recording, sink) -> None:
@@ -495,7 +379,7 @@ class _Run:
         dataset = self.dataset(recording, sink, f"diverged at t = {self.time:.6g} s")
         raise SimulationDiverged(message, variable, trial, unit, self.time, dataset)
 
-    def _finite_steps(self, block: _Block, start, n: int, sink) -> int:
+    def _finite_steps(self, block: Block, start, n: int, sink) -> int:
         """How many of the chunk's `n` steps of a block give finite states; it stands after them.
 
         The steps are run again from the chunk's beginning in halves: the same numbers come out, so
@@ -517,7 +401,7 @@ class _Run:
         self._run_block(block, self.first_step + self.position + done, 1, sink, row=done)
         return done
 
-    def _worst(self, block: _Block) -> tuple[str, int, int, float]:
+    def _worst(self, block: Block) -> tuple[str, int, int, float]:
         """Name, trial, unit and value of the first state that is not finite.
 
         Where an adaptive solver gave up, all are finite still, and the one with the steepest slope
@@ -610,142 +494,6 @@ class _Run:
             self.attributes(stopped),
             recording.unit_index(),
         )
-
-
-# -- arguments ---------------------------------------------------------------------------------
-
-
-def _root(rng, previous) -> np.random.SeedSequence:
-    """The seed of all streams: from `rng`, or the earlier run's, so that its streams go on."""
-    if rng is None and previous:
-        return np.random.SeedSequence(previous["entropy"], spawn_key=previous["spawn_key"])
-    if isinstance(rng, np.random.SeedSequence):
-        return rng
-    if isinstance(rng, np.random.Generator):
-        return np.random.SeedSequence([int(n) for n in rng.integers(0, 2**32, size=4)])
-    if rng is None:
-        return np.random.SeedSequence()
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
-        return np.random.SeedSequence(int(rng))
-    raise ValueError(
-        f"`rng` must be a non-negative integer, a SeedSequence, a Generator or None; got {rng!r}"
-    )
-
-
-def _previous_run(ds) -> dict[str, Any]:
-    """State and position of an earlier run, from its Dataset."""
-    from neurodyn.results import final_state
-
-    if not hasattr(ds, "data_vars"):
-        raise TypeError(
-            "`initial` must be the Dataset of an earlier run or a dict of states; "
-            f"got {type(ds).__name__}"
-        )
-    run = ds.attrs.get("run")
-    if not isinstance(run, Mapping):
-        raise ValueError("`initial` is a Dataset that simulate did not make: it has no `run`")
-    entropy = [int(e) for e in run["entropy"].split(",")]
-    return {
-        "state": {n: np.asarray(v) for n, v in final_state(ds).items()},
-        "dt": run["dt"],
-        "next_step": run["next_step"],
-        "entropy": entropy[0] if len(entropy) == 1 else entropy,
-        "spawn_key": tuple(run["spawn_key"]),
-        "step_size": run.get("step_size"),
-    }
-
-
-def _other_grid(previous, dt: float) -> int:
-    """The step at which a run goes on with another dt."""
-    return count_steps(previous["next_step"] * previous["dt"], dt, "time at the end of initial")
-
-
-def _trial_count(trials, initial, previous) -> int:
-    found = None
-    if previous:
-        found = len(next(iter(previous["state"].values())))
-    elif initial:
-        sizes = {np.shape(to_si(v, n).value)[0] for n, v in initial.items()
-                 if np.ndim(to_si(v, n).value) == 2}  # fmt: skip
-        found = max(sizes, default=None)
-    if trials is None:
-        return found or 1
-    if isinstance(trials, bool) or not isinstance(trials, (int, np.integer)) or trials < 1:
-        raise ValueError(f"`trials` must be a positive integer; got {trials!r}")
-    if found not in (None, 1, trials):
-        raise ValueError(f"`trials` is {trials}, but `initial` has {found}")
-    return int(trials)
-
-
-def _signals(network, inputs) -> dict[str, Any]:
-    if not inputs:
-        return {}
-    if not isinstance(inputs, Mapping):
-        raise TypeError(
-            f'`inputs` must be a dict such as {{"E.I_ext": 1.0}}; got {type(inputs).__name__}'
-        )
-    from neurodyn.signals import as_signal
-
-    found = {}
-    for name, value in inputs.items():
-        network.split(name)
-        if name not in network.input_names:
-            raise ValueError(
-                f"`inputs`: `{name}` is not an input; inputs: {', '.join(network.input_names)}"
-            )
-        signal = as_signal(value, name)
-        expected = network.dimension(name)
-        if signal.dim not in (None, expected):
-            raise UnitError(
-                f"`inputs`: `{name}` must be in {format_dimension(expected)}; "
-                f"got {format_dimension(signal.dim)}"
-            )
-        found[name] = signal
-    return found
-
-
-def _block_size(n_trials: int, bytes_per_trial: int) -> int:
-    """Trials a block: blocks fit the cache, are of one size, and an even number where possible.
-
-    The size is a multiple of four, as the panels of the weight products are. No result depends on
-    it.
-    """
-    fours = -(-n_trials // 4)
-    largest = max(1, _BLOCK_BYTES // bytes_per_trial // 4)
-    n_blocks = -(-fours // largest)
-    if fours > 1:
-        n_blocks += n_blocks % 2
-    return 4 * -(-fours // n_blocks)
-
-
-def _broadcast_state(name, value, like: np.ndarray, network) -> np.ndarray:
-    value, dim = to_si(value, f"initial[{name!r}]")
-    expected = network.dimension(name)
-    if dim not in (None, expected):
-        raise UnitError(
-            f"`initial`: `{name}` must be in {format_dimension(expected)}; "
-            f"got {format_dimension(dim)}"
-        )
-    try:
-        array = np.broadcast_to(value, like.shape)
-    except ValueError:
-        raise ValueError(
-            f"`initial`: `{name}` must be a number, ({like.shape[1]},) or {like.shape}; "
-            f"got shape {np.shape(value)}"
-        ) from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"`initial`: `{name}` must be finite")
-    return np.array(array, dtype=float)
-
-
-def _thread_count(threads: int | None) -> int:
-    if threads is None:
-        import numba
-
-        return numba.config.NUMBA_NUM_THREADS
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ValueError(f"`threads` must be a positive integer; got {threads!r}")
-    return int(threads)
 
 
 @contextmanager

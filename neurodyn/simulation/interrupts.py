@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import signal
 import threading
+from contextlib import contextmanager
+
+#: Whether Ctrl-C leaves `simulate` as KeyboardInterrupt.
+raise_interrupts = contextvars.ContextVar("raise_interrupts", default=False)
 
 
 class Interrupts:
@@ -42,3 +47,13 @@ class Interrupts:
             if self.came:
                 raise
             self.came = True
+
+
+@contextmanager
+def interrupts_raise():
+    """Within this context Ctrl-C leaves `simulate` as KeyboardInterrupt, as programs want it."""
+    token = raise_interrupts.set(True)
+    try:
+        yield
+    finally:
+        raise_interrupts.reset(token)

@@ -189,7 +189,7 @@ class ZarrSink:
     """
 
     def __init__(self, path, recording, n_trials, n_samples, dtype, time, units, attributes):
-        from neurodyn.streaming import ZarrStream
+        from neurodyn.simulation.streaming import ZarrStream
 
         self.recording = recording
         per_sample = max(1, n_trials * recording.n_columns * dtype.itemsize)
