@@ -227,7 +227,8 @@ def _expand(tree: ast.expr, known, defined: set[str]) -> ast.expr:
         if isinstance(node, ast.Call):
             name = node.func.id
             if name in REFUSED_FUNCTIONS:
-                raise EquationError(f"`{name}()` cannot stand in equations: {REFUSED_FUNCTIONS[name]}")
+                remedy = REFUSED_FUNCTIONS[name]
+                raise EquationError(f"`{name}()` cannot stand in equations: {remedy}")
             if name not in available:
                 raise EquationError(f"unknown function `{name}`{_suggest(name, available)}")
             if len(node.args) != (wanted := len(available[name]._arg_units)):
@@ -301,7 +302,9 @@ def _check_real(name: str, text: str) -> None:
     try:
         expression = to_sympy(text)
     except (SyntaxError, TypeError, ValueError) as error:
-        raise EquationError(f"the expression of `{name}` cannot be read: {text} ({error})") from error
+        raise EquationError(
+            f"the expression of `{name}` cannot be read: {text} ({error})"
+        ) from error
     if expression.has(sympy.I, sympy.zoo, sympy.nan):
         raise EquationError(f"the expression of `{name}` is not a real number: {text}")
 

@@ -331,6 +331,43 @@ class Network(_Frozen):
         """Length of the flat state vector."""
         return sum(p.size * len(p.equations.states) for p in self.populations.values())
 
+    def pack(self, state: Mapping[str, Any]) -> np.ndarray:
+        """Named states as flat vectors, the form that `field` and `jacobian` take.
+
+        Parameters
+        ----------
+        state : dict of str to array_like, (unit,) or (trial, unit)
+            Every state by its full name, as `neurodyn.final_state` gives them; a number stands for
+            all units.
+
+        Returns
+        -------
+        ndarray, (n_states,) or (trial, n_states)
+        """
+        missing = [n for n in self.state_names if n not in state]
+        if missing or len(state) > len(self.state_names):
+            raise ValueError(
+                f"`state` must have exactly {_listed(self.state_names)}; got {list(state)}"
+            )
+        parts = []
+        for name in self.state_names:
+            value = np.asarray(to_si(state[name], name).value, dtype=float)
+            size = self.populations[self.split(name)[0]].size
+            parts.append(np.broadcast_to(value, (*value.shape[:-1], size)))
+        leading = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
+        return np.concatenate([np.broadcast_to(p, (*leading, p.shape[-1])) for p in parts], axis=-1)
+
+    def unpack(self, x) -> dict[str, np.ndarray]:
+        """Flat vectors ``(..., n_states)`` as a dict of named states ``(..., unit)``."""
+        x = np.asarray(x)
+        if x.ndim == 0 or x.shape[-1] != self.n_states:
+            raise ValueError(
+                f"`x` must be (..., n_states) with n_states = {self.n_states}; got shape {x.shape}"
+            )
+        sizes = [self.populations[self.split(name)[0]].size for name in self.state_names]
+        parts = np.split(x, np.cumsum(sizes)[:-1], axis=-1)
+        return dict(zip(self.state_names, parts, strict=True))
+
     def dimension(self, name: str):
         """SI dimension of a variable, input or parameter."""
         population, variable = self.split(name)

@@ -324,7 +324,7 @@ def covariance_ellipse(
     circle = np.sqrt(np.maximum(variances, 0))[:, None] * np.stack([np.cos(angle), np.sin(angle)])
     ax = _axes(ax)
     ax.plot(*(mean[:, None] + n_std * axes @ circle), **line)
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_aspect("equal", adjustable="box")  # "datalim" cannot draw axes that are shared
     return ax
 
 

@@ -1,8 +1,8 @@
 """The one loop that is too long for Python: half a million samples, each changing the circuit.
 
 Written in the subset of Python that numba compiles; the module itself imports neither numba nor
-anything of the package, so that it can be compiled (by `neurodyn.compile.cache.compiled`), cached and
-tested on its own.
+anything of the package, so that it can be compiled (by `neurodyn.compile.cache.compiled`), cached
+and tested on its own.
 """
 
 from __future__ import annotations

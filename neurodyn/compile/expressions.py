@@ -58,7 +58,8 @@ class power(_Elementwise):
         if x.is_number:
             return x**y
         if y.is_number and y.is_finite and float(2 * y).is_integer():
-            return x ** sympy.Rational(int(2 * y), 2) if abs(y) < 1 or float(y).is_integer() else None
+            exponent = sympy.Rational(int(2 * y), 2)
+            return x**exponent if abs(y) < 1 or exponent.is_integer else None
         return None
 
     def fdiff(self, argindex=1):

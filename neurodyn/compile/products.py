@@ -2,12 +2,14 @@
 
 Each adds ``r @ W.T`` to ``out`` for a batch of trials. ``r`` is (trial, pre) and ``out`` (trial,
 post), both C-contiguous; their rows may be longer than there are units (`padded_size`), so sizes
-are taken from the weights. Every element of ``out`` is a sum over the presynaptic units in ascending
-order, one fused multiply-add a unit, whatever the number of trials: so a trial's numbers do not
-depend on the batch that it is computed in, which no BLAS promises. The panels of four trials by
-four presynaptic units keep the postsynaptic row in cache and vectorise over it; on AVX-512 they
-reach or beat OpenBLAS, on AVX2 they come close.
+are taken from the weights. Every element of ``out`` is a sum over the presynaptic units in
+ascending order, one fused multiply-add a unit, whatever the number of trials: so a trial's numbers
+do not depend on the batch that it is computed in, which no BLAS promises. The panels of four trials
+by four presynaptic units keep the postsynaptic row in cache and vectorise over it; on AVX-512 they
+beat OpenBLAS, on AVX2 they come close.
 """
+
+import numpy as np
 
 #: Flags of the copied functions, see `neurodyn.compile.library.HEADER`.
 DEFAULT_FLAGS = "INNER"
@@ -36,24 +38,33 @@ def copy_drive(drive, step, out):
                 out[trial, unit] = drive[row, source, 0]
 
 
+_1 = np.uint64(1)
+_2 = np.uint64(2)
+_3 = np.uint64(3)
+_4 = np.uint64(4)
+
+
 def add_dense(r, WT, out):
     n_trials = r.shape[0]
     n_pre, n_post = WT.shape
     n_paneled = n_trials // 4 * 4
     # Rows of WT that stay in the level-2 cache while all trials pass over them.
-    block = n_pre if n_trials <= 4 else max(64, 524288 // (n_post * WT.itemsize) // 8 * 8)
+    block = n_pre if n_trials <= 4 else max(64, 524288 // (n_post * WT.itemsize) // 4 * 4)
     for start in range(0, n_pre, block):
-        stop = min(n_pre, start + block)
-        whole = start + (stop - start) // 8 * 8
+        # Unsigned, because for a signed index numba allows for counting from the end, and that
+        # code takes registers: a third of the time.
+        first = np.uint64(start)
+        stop = np.uint64(min(n_pre, start + block))
+        whole = first + (stop - first) // _4 * _4
         for a in range(0, n_paneled, 4):
             b, c, d = a + 1, a + 2, a + 3
             out0, out1, out2, out3 = out[a], out[b], out[c], out[d]
-            for j in range(start, whole, 4):
-                w0, w1, w2, w3 = WT[j], WT[j + 1], WT[j + 2], WT[j + 3]
-                a0, a1, a2, a3 = r[a, j], r[a, j + 1], r[a, j + 2], r[a, j + 3]
-                b0, b1, b2, b3 = r[b, j], r[b, j + 1], r[b, j + 2], r[b, j + 3]
-                c0, c1, c2, c3 = r[c, j], r[c, j + 1], r[c, j + 2], r[c, j + 3]
-                d0, d1, d2, d3 = r[d, j], r[d, j + 1], r[d, j + 2], r[d, j + 3]
+            for j in range(first, whole, _4):
+                w0, w1, w2, w3 = WT[j], WT[j + _1], WT[j + _2], WT[j + _3]
+                a0, a1, a2, a3 = r[a, j], r[a, j + _1], r[a, j + _2], r[a, j + _3]
+                b0, b1, b2, b3 = r[b, j], r[b, j + _1], r[b, j + _2], r[b, j + _3]
+                c0, c1, c2, c3 = r[c, j], r[c, j + _1], r[c, j + _2], r[c, j + _3]
+                d0, d1, d2, d3 = r[d, j], r[d, j + _1], r[d, j + _2], r[d, j + _3]
                 for i in range(n_post):
                     v0, v1, v2, v3 = w0[i], w1[i], w2[i], w3[i]
                     out0[i] = (((out0[i] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
@@ -62,14 +73,11 @@ def add_dense(r, WT, out):
                     out3[i] = (((out3[i] + d0 * v0) + d1 * v1) + d2 * v2) + d3 * v3
         for a in range(n_paneled, n_trials):
             row = out[a]
-            for j in range(start, whole, 8):
-                w0, w1, w2, w3 = WT[j], WT[j + 1], WT[j + 2], WT[j + 3]
-                w4, w5, w6, w7 = WT[j + 4], WT[j + 5], WT[j + 6], WT[j + 7]
-                a0, a1, a2, a3 = r[a, j], r[a, j + 1], r[a, j + 2], r[a, j + 3]
-                b0, b1, b2, b3 = r[a, j + 4], r[a, j + 5], r[a, j + 6], r[a, j + 7]
+            for j in range(first, whole, _4):
+                w0, w1, w2, w3 = WT[j], WT[j + _1], WT[j + _2], WT[j + _3]
+                a0, a1, a2, a3 = r[a, j], r[a, j + _1], r[a, j + _2], r[a, j + _3]
                 for i in range(n_post):
-                    half = (((row[i] + a0 * w0[i]) + a1 * w1[i]) + a2 * w2[i]) + a3 * w3[i]
-                    row[i] = (((half + b0 * w4[i]) + b1 * w5[i]) + b2 * w6[i]) + b3 * w7[i]
+                    row[i] = (((row[i] + a0 * w0[i]) + a1 * w1[i]) + a2 * w2[i]) + a3 * w3[i]
         for a in range(n_trials):
             row = out[a]
             for j in range(whole, stop):
@@ -126,8 +134,8 @@ def add_sparse(r, indptr, indices, data, out):
     for trial in range(out.shape[0]):
         for i in range(indptr.size - 1):
             total = out[trial, i]
-            for k in range(indptr[i], indptr[i + 1]):
-                total = total + data[k] * r[trial, indices[k]]
+            for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+                total = total + data[k] * r[trial, np.uint64(indices[k])]
             out[trial, i] = total
 
 

@@ -8,9 +8,9 @@ The module has three derivative functions of the whole network, generated from t
   parameter,
 
 and one ``run_...`` function a solver (see `neurodyn.compile.steppers`). Sizes, values and weights
-are arguments. A population ``E`` has a workspace ``__E[slot, trial, unit]``; what each slot holds is
-said in the module's own docstring. Its rows are filled up to whole cache lines by units that nothing
-reads, so that loops over elements have no remainder.
+are arguments. A population ``E`` has a workspace ``__E[slot, trial, unit]``; what each slot holds
+is said in the module's own docstring. Its rows are filled up to whole cache lines by units that
+nothing reads, so that loops over elements have no remainder.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ class ModuleWriter:
         return first and undriven and coupling.kinds[0] == "low_rank"
 
     def load_drives(self) -> list[str]:
-        """Lines that fill inputs without couplings: at the first row, and where the drive varies."""
+        """Lines that fill inputs without couplings: once, or at every row of a varying drive."""
         found = []
         for p, population in enumerate(self.structure.populations):
             for name in population.driven:
@@ -439,8 +439,8 @@ class ModuleWriter:
                 "dt",
             ],
             "\n".join(p for p in parts if p),
-            "Transposed J times lambda: from lambda in the derivative slots to the state slots; the\n"
-            "    slots of inputs and algebraic variables then hold their cotangents. The weights are\n"
+            "Transposed J times lambda: from lambda in the derivative slots to the state slots;\n"
+            "    those of inputs and algebraic variables then hold their cotangents. Weights are\n"
             "    those of the transposed couplings.",
         )
 
@@ -583,5 +583,5 @@ def _inlined(assignments, names):
 
 
 def _alias_flat(names: Sequence[str]) -> str:
-    """`loop` counts elements on the population's own flat view; here any view of that shape does."""
+    """`loop` counts elements on the population's own flat view; any of that shape does."""
     return "\n".join(f"{name}_flat = {name}_L_flat" for name in names)

@@ -16,7 +16,9 @@ from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
 
 #: ``time_step`` is dt in double precision, whatever the number type of the kernel.
-RUN_ARGUMENTS = ("keys", "normals", "first_step", "n_steps", "time_step", "every", "out", "first_sample")
+RUN_ARGUMENTS = (
+    "keys", "normals", "first_step", "n_steps", "time_step", "every", "out", "first_sample",
+)  # fmt: skip
 
 
 class Stepper:
@@ -37,9 +39,9 @@ class Stepper:
 
     def _scratch_views(self, p: int) -> dict[str, str]:
         population = self.structure.populations[p]
-        first = len(population.slots)
+        first, n_states = len(population.slots), len(population.states)
         return {
-            f"_{kind}_{state}": f"{self.writer.names[p]}[{first + k * len(population.states) + s}, @]"
+            f"_{kind}_{state}": f"{self.writer.names[p]}[{first + k * n_states + s}, @]"
             for k, kind in enumerate(self.scratch)
             for s, state in enumerate(population.states)
         }
@@ -66,7 +68,8 @@ class Stepper:
         return "\n".join(loops)
 
     def loop(self, p: int, assignments) -> str:
-        return self.writer.loop(p, assignments, views=self.views[p], scalars=("_half_dt", "_root_dt"))
+        scalars = ("_half_dt", "_root_dt")
+        return self.writer.loop(p, assignments, views=self.views[p], scalars=scalars)
 
     def slot(self, p: int, state: str) -> str:
         population = self.structure.populations[p]
@@ -238,7 +241,7 @@ class ExponentialEuler(Stepper):
 
 
 class Heun(Stepper):
-    """Heun's method: a predictor and the mean of both slopes; with noise in Stratonovich's sense."""
+    """Heun's method: a predictor, then the mean of both slopes; noise in Stratonovich's sense."""
 
     name = "heun"
     noise = True

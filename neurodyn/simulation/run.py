@@ -22,7 +22,6 @@ from neurodyn.simulation.arguments import (
     other_grid,
     previous_run,
     root_seed,
-    thread_count,
     trial_count,
 )
 from neurodyn.simulation.divergence import SimulationDiverged
@@ -225,12 +224,12 @@ class Run:
 
     # -- running -------------------------------------------------------------------------------
 
-    def execute(self, recording, sink, threads, progress) -> xr.Dataset:
+    def execute(self, recording, sink, n_threads, progress) -> xr.Dataset:
         self.tables = recording.kernel_tables(self.compiled)
         self.kernel = getattr(self.compiled.module, f"run_{self.solver.method}")
         self._compile(sink)
         with Interrupts() as interrupts:
-            self._run_chunks(recording, sink, threads, progress, interrupts)
+            self._run_chunks(recording, sink, n_threads, progress, interrupts)
             stopped = f"interrupted at t = {self.time:.6g} s" if interrupts.came else None
             result = self.dataset(recording, sink, stopped)
         if stopped:
@@ -248,10 +247,10 @@ class Run:
         self.drives = [np.empty((0, 1, 1), self.compiled.dtype) for _ in self.samplers]
         self._run_block(self.blocks[0], self.first_step, 0, sink)
 
-    def _run_chunks(self, recording, sink, threads, progress, interrupts) -> None:
+    def _run_chunks(self, recording, sink, n_threads, progress, interrupts) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        n_threads = min(len(self.blocks), thread_count(threads))
+        n_threads = min(len(self.blocks), n_threads)
         with ThreadPoolExecutor(n_threads) as pool, _bar(progress, self.n_steps * self.dt) as bar:
             n = 1  # the first chunk tells how long a step takes
             while self.position < self.n_steps and not interrupts.came:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from neurodyn.simulation.arguments import thread_count
 from neurodyn.simulation.recording import Recording
 from neurodyn.simulation.run import Run
 from neurodyn.solvers import Solver
@@ -95,5 +96,6 @@ def simulate(
     """
     run = Run(network, solver, duration, trials, every, inputs, initial, rng, dtype)
     recording = Recording.of(network, record, solver.dt)
-    sink = run.sink(recording, store)
-    return run.execute(recording, sink, threads, progress)
+    n_threads = thread_count(threads)
+    sink = run.sink(recording, store)  # last, because it may make a folder
+    return run.execute(recording, sink, n_threads, progress)

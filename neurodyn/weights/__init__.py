@@ -6,7 +6,7 @@ hands over an array, a list or a SciPy sparse matrix wherever weights are asked 
 classes only to say something that an array cannot: ``LowRank(m, n)``, ``Diagonal(d)``,
 ``Transpose(other)``, ``LowRank(m, n) + nd.weights.gaussian(n, gain=0.8)``.
 
-The random ensembles of `neurodyn.weights.ensembles` are reachable from here: ``nd.weights.gaussian(...)``.
+The random ensembles are in `neurodyn.weights.ensembles` and here: ``nd.weights.gaussian(...)``.
 """
 
 from neurodyn.weights.base import Sum, Transpose, Weights

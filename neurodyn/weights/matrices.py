@@ -1,4 +1,4 @@
-"""Dense, low-rank and diagonal weights, and `as_weights`, which makes weights of what users give."""
+"""Dense, low-rank and diagonal weights; `as_weights` makes weights of what users give."""
 
 from __future__ import annotations
 

@@ -101,7 +101,8 @@ def test_what_is_at_the_path_is_left_alone(tmp_path):
 def test_bad_arguments_leave_no_store(tmp_path):
     with pytest.raises(ValueError, match=r"`store` must end in .zarr; got '.*run.nc'"):
         run(store=tmp_path / "run.nc")
-    for options in ({"record": ["E.y"]}, {"every": 0.0015}, {"inputs": {"E.x": 1.0}}):
+    bad = {"record": ["E.y"]}, {"every": 0.0015}, {"inputs": {"E.x": 1.0}}, {"threads": 0}
+    for options in bad:
         with pytest.raises(ValueError):
             run(store=tmp_path / "run.zarr", **options)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,58 @@
+"""Flat vectors and named states, `with_values`, and the shorthands."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import neurodyn as nd
+
+
+@pytest.fixture(scope="module")
+def net():
+    return nd.Network(
+        {
+            "a": nd.Population(2, "dx/dt = -x/tau : 1\ndy/dt = -y/tau : 1", tau=0.1),
+            "b": nd.Population(3, "dv/dt = (I - v)/tau : volt", tau=0.2),
+        },
+        [nd.Coupling("a.x", "b.I", 1e-3 * np.ones((3, 2)))],
+    )
+
+
+def test_pack_puts_states_in_the_order_of_state_names(net):
+    state = {"b.v": [5e-3, 6e-3, 7e-3] * nd.volt, "a.y": 3.0, "a.x": [1.0, 2.0]}
+    assert net.state_names == ("a.x", "a.y", "b.v")
+    assert_array_equal(net.pack(state), [1, 2, 3, 3, 5e-3, 6e-3, 7e-3])
+
+
+def test_pack_and_unpack_are_inverse_over_trials(net):
+    x = np.random.default_rng(0).normal(size=(4, net.n_states))
+    assert_array_equal(net.pack(net.unpack(x)), x)
+    assert net.unpack(x)["b.v"].shape == (4, 3)
+
+
+def test_final_state_of_a_run_packs(net):
+    ds = nd.simulate(net, nd.Euler(dt=0.01), 0.05, trials=3, initial={"a.x": 1.0})
+    x = net.pack(nd.final_state(ds))
+    assert_array_equal(x[:, :2], np.full((3, 2), ds["a.x.final"].values[0, 0]))
+
+
+def test_pack_names_what_is_missing(net):
+    with pytest.raises(ValueError, match=r"must have exactly `a.x`, `a.y`, `b.v`; got \['a.x'\]"):
+        net.pack({"a.x": 1.0})
+    with pytest.raises(ValueError, match=r"n_states = 7; got shape \(6,\)"):
+        net.unpack(np.zeros(6))
+
+
+def test_with_values_shares_the_compiled_module(net):
+    other = net.with_values(**{"b.tau": 0.5, "a.x->b.I": np.zeros((3, 2))})
+    assert other.populations["b"].parameters["tau"] == 0.5
+    assert net.populations["b"].parameters["tau"] == 0.2
+    assert other.compiled().module is net.compiled().module
+
+
+@pytest.mark.parametrize("form", ["voltage", "activity"])
+def test_rate_network_is_the_textbook_equation(form):
+    net = nd.rate_network([[1.0]], tau=0.5, form=form)
+    slope = net.field(np.array([1.0]))[0]
+    expected = -1.0 + np.tanh(1.0)  # with one unit and W = 1 both forms agree at 1
+    assert slope == pytest.approx(expected / 0.5, rel=1e-14)
