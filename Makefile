@@ -18,8 +18,8 @@ help:
 	@echo "make test         fast tests and docstring examples"
 	@echo "make test-slow    the tests that take longer"
 	@echo "make lint         style and import rules"
-	@echo "make bench        benchmarks of neurodyn"
-	@echo "make bench-peers  the same against other simulators (installs each under .bench/)"
+	@echo "make bench        speed beside NumPy, JAX and PyTorch, and how it grows with size"
+	@echo "make bench-peers  installs these peers, each under .bench/ (1.7 GB)"
 	@echo "make docs         the documentation, in docs/_build/html"
 	@echo "make clean        remove everything that was made, except .venv and .bench"
 
@@ -53,10 +53,9 @@ lint: .venv/.installed-test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m pytest -q tests/neurodyn/test_package.py -m "not slow"
 
-# Every script in benchmarks/ that can be run by itself.
 bench: .venv/.installed-bench
-	@for script in $$(grep -l __main__ benchmarks/*.py | grep -v peers.py); do \
-	  echo "$$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/scaling.py
 
 bench-peers: .venv/.installed-bench
 	$(BIN)/python benchmarks/peers.py

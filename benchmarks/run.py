@@ -42,6 +42,8 @@ FASTER = {"R2": {"jax": 2.0, "torch": 2.0}, "R3": {"jax": 1.5, "numpy": 7.0}}
 NEAR = 1.15
 #: Two threads over one.
 SPEED_UP = 1.7
+#: Time per element of elementary functions over the reference figures, and their error.
+ELEMENTARY, MAX_ULP = 1.3, 2.0
 #: CPU seconds to the first result, with an empty cache and with a filled one.
 COLD, WARM = 5.0, 1.0
 
@@ -151,7 +153,15 @@ class Bench:
             self.note(f"{row}: left out: {error}")
             return
         _say(f"{row}: elementary functions ...")
-        self.report.elementary = rows()
+        self.report.elementary = found = rows()
+        for line in found:
+            if line["reference_ns"]:
+                ratio = Ratio.of([line["ours_ns"]], [line["reference_ns"]])
+                what = f"{line['function']} {line['dtype']}: time over the reference figure"
+                self.report.lines.append(Line(row, what, f"<= {ELEMENTARY}", ratio))
+        worst = max(line["max_ulp"] or 0.0 for line in found if line["dtype"] == "float64")
+        error = Ratio(worst, worst, worst)
+        self.report.lines.append(Line(row, "largest error in float64", f"<= {MAX_ULP} ulp", error))
 
 
 def _near(name: str, seconds: dict[str, Seconds]) -> list[Line]:
