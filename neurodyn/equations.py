@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
@@ -186,6 +187,7 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
         if equation.type != parameter:
             trees[name] = _expand(_tree(str(equation.expr), name), known, set(parsed.names))
     open_names = open_dimensions(trees, dims, kinds, known, differential)
+    _check_names([*dims, *open_names, *known])
     check_units(trees, dims, kinds, open_names, differential)
 
     states, algebraic = [], []
@@ -218,6 +220,18 @@ def _tree(expression: str, name: str) -> ast.expr:
         return ast.parse(expression.strip(), mode="eval").body
     except SyntaxError as error:
         raise EquationError(f"the expression of `{name}` cannot be read: {expression}") from error
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse names that mean something else in equations, where Brian2 does not."""
+    from brian2.core.namespace import DEFAULT_CONSTANTS
+
+    for kind, taken in (("function", functions()), ("constant", DEFAULT_CONSTANTS)):
+        for name in names:
+            if name in taken:
+                raise EquationError(
+                    f"`{name}` is a {kind} in equations; give the variable another name"
+                )
 
 
 def _expand(tree: ast.expr, known, defined: set[str]) -> ast.expr:

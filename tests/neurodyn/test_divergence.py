@@ -145,6 +145,13 @@ def test_an_adaptive_method_gives_up():
     assert_allclose(ds["B.y.final"], np.full((3, 3), np.exp(-error.time)), rtol=1e-5)
 
 
+def test_an_adaptive_method_gives_up_at_once_where_the_slope_is_infinite():
+    error = blow_up([[0.2, 0.0], [0.0, 1e200]], nd.DormandPrince(0.1))
+    assert (error.variable, error.trial, error.unit, error.time) == ("A.v", 1, 1, 0.0)
+    assert error.dataset.sizes["time"] == 0
+    assert_array_equal(error.dataset["A.v.final"], [[0.2, 0.0], [0.0, 1e200]])
+
+
 def test_error_survives_pickling():
     """Worker processes send it back."""
     error = blow_up([[0.0, 1.0]], every=0.1)

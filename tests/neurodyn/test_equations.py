@@ -78,7 +78,7 @@ def test_text_that_cannot_be_read(text, words):
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
-        ("tahn(x)", "unknown function `tahn`; did you mean `tanh`?"),
+        ("tanhh(x)", "unknown function `tanhh`; did you mean `tanh`?"),
         ("sigmoidal(x)", "unknown function `sigmoidal`; did you mean `sigmoid`?"),
         ("max(x, 0)", "unknown function `max`"),
         ("randn()", "`randn()` cannot stand in equations: write noise as `xi`"),
@@ -102,6 +102,19 @@ def test_expressions_that_mean_nothing(expression, words):
 
 def test_a_variable_that_is_a_condition():
     assert "it is `int(x > 0)`" in refused("dx/dt = -x/tau : 1\nr = x > 0 : boolean")
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "words"),
+    [
+        ("drelu/dt = -relu/tau : 1", {}, "`relu` is a function in equations"),
+        ("dx/dt = (-x + exp*exp(x))/tau : 1", {"exp": 2.0}, "`exp` is a function in equations"),
+        ("dx/dt = (-x + sigmoid)/tau : 1", {}, "`sigmoid` is a function in equations"),
+        ("dx/dt = (-x + e)/tau : 1", {"e": 2.0}, "`e` is a constant in equations"),
+    ],
+)
+def test_names_that_mean_something_else(text, values, words):
+    assert words in refused(text, **values)
 
 
 def test_a_value_for_an_algebraic_variable():
@@ -214,7 +227,7 @@ def test_units_of_weights():
 def test_noise_is_split_from_the_drift():
     text = "dx/dt = (-x + y + s*sqrt(tau)*xi)/tau + k*x*int(x == y)*xi_a : 1"
     state = parse(text, (("tau", None),)).states[0]
-    assert to_sympy(state.expression) == to_sympy("-x/tau + y/tau")
+    assert to_sympy(state.expression).expand() == to_sympy("-x/tau + y/tau")
     assert to_sympy(state.noise["xi"]) == to_sympy("s/sqrt(tau)")
     assert to_sympy(state.noise["xi_a"]) == to_sympy("k*x*int(x == y)")
     assert set(state.uses) == {"x", "y", "s", "tau", "k"}

@@ -16,6 +16,7 @@ import pytest
 import neurodyn as nd
 from neurodyn.signals import OrnsteinUhlenbeck, Poisson
 from neurodyn.simulation.interrupts import Interrupts
+from neurodyn.simulation.run import Run
 from tests.networks import SILENT, excitatory_inhibitory, exploding
 
 DT = 1e-3
@@ -44,17 +45,24 @@ def child(folder):
     """What the other process does: each run twice, shortly to compile and then long."""
     import warnings
 
+    # The parent interrupts when it reads "running": say so when the loop has really begun.
+    advance = Run._advance
+
+    def announced(self, *arguments):
+        if self.n_steps > 1000 and not self.position:
+            say("running")
+        return advance(self, *arguments)
+
+    Run._advance = announced
     for name in RUNS:
         run(name, 10)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            say("running")
             ds = run(name, 10**8, folder)
             say({"warnings": [f"{w.category.__name__}: {w.message}" for w in caught]})
         nd.save(ds.load(), Path(folder) / f"{name}.nc")
     from neurodyn.simulation import interrupts_raise
 
-    say("running")
     try:
         with interrupts_raise():
             run("one trial", 10**8)
@@ -63,9 +71,9 @@ def child(folder):
     # A program with a handler of its own, which does not raise, is not interrupted.
     came = []
     signal.signal(signal.SIGINT, lambda *_: came.append(1))
-    say("running")
-    ds = None
+    ds = run("one trial", 100_000)
     while not came:
+        Run._advance = advance
         ds = run("one trial", 100_000)
     say({"came": came, "stopped": ds.attrs.get("stopped")})
 
@@ -82,16 +90,19 @@ def interrupted(tmp_path_factory):
     process = subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, text=True,
                                cwd=Path(__file__).parents[2])  # fmt: skip
     reports = {}
+    guard = threading.Timer(120, process.kill)  # a run that does not stop would never report
+    guard.start()
     try:
         for name in [*RUNS, "raise", "own handler"]:
             assert json.loads(process.stdout.readline()) == "running"
-            time.sleep(0.3)
+            time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             sent = time.monotonic()
             report = json.loads(process.stdout.readline())
             reports[name] = time.monotonic() - sent, report
         assert process.wait(timeout=20) == 0
     finally:
+        guard.cancel()
         process.kill()
         process.wait()
         process.stdout.close()

@@ -14,6 +14,8 @@ import neurodyn as nd
 from tests.naive import complex_step, sigmoid
 from tests.neurodyn.compile.derivative_cases import CASES, STEP
 
+#: Compiled by the fast tests; each costs some seconds.
+FAST = ("activity", "excitatory_inhibitory", "whitening", "gru", "ltc")
 #: Relative to the largest entry: a few dozen roundings, and the 2 ulp of our tanh.
 TOLERANCE = 2e-14
 
@@ -23,7 +25,9 @@ def made(name):
     return CASES[name]()
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(
+    params=[pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in CASES]
+)
 def case(request):
     return made(request.param)
 
@@ -113,7 +117,8 @@ def test_weight_gradient_is_summed_over_trials():
             same(gradient, sum(a.weight_gradient(label)[name] for a in alone))
 
 
-@pytest.mark.parametrize("name", ["lstm", "excitatory_inhibitory"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_float32_agrees_to_its_precision(name):
     case = made(name)
     compiled = case.network.compiled("float32", driven=tuple(case.inputs))
@@ -135,10 +140,12 @@ def test_float32_agrees_to_its_precision(name):
 
 
 def test_jacobian_of_the_rate_network_by_hand():
-    case = made("voltage")
-    x, W, tau = case.state, case.values["E.r->E.I_rec:W"], case.values["E.tau"]
-    J = (-np.eye(5) + W * (1 - np.tanh(x) ** 2)) / tau[:, None]
-    same(case.network.jacobian(x, **arguments(case)), J)
+    case = made("activity")
+    v, label = case.values, "E.r->E.I_rec"
+    W = v[f"{label}:m"] @ v[f"{label}:n"].T
+    s = sigmoid(W @ case.state + v["E.I_ext"])
+    J = (-np.eye(5) + (s * (1 - s))[:, None] * W) / v["E.tau"]
+    same(case.network.jacobian(case.state, **arguments(case)), J)
 
 
 def test_jacobian_of_the_gated_recurrent_unit_by_hand():

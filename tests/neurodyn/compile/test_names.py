@@ -4,7 +4,6 @@ import ast
 import builtins
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 import neurodyn as nd
 from neurodyn.compile.printer import local
@@ -50,7 +49,7 @@ def test_no_name_of_generated_code_can_be_taken_by_a_variable():
 
 
 def test_two_names_never_become_one():
-    names = [*dir(builtins), "out", "out_", "e_", "e__", "h", "np", "real", "exp", "exp_"]
+    names = [*dir(builtins), "out", "out_", "e_", "e__", "h", "np", "real", "njit", "njit_"]
     names = [n for n in names if not n.startswith("_")]
     assert len({local(n) for n in names}) == len(names)
     assert all(local(n) == n or local(n).startswith("_") for n in names)
@@ -58,7 +57,7 @@ def test_two_names_never_become_one():
 
 #: The state of a cell is h; all the others have a meaning in the time loops or the library.
 WILD = """
-dh/dt = (-h + size + relu(relu*h) + e_*h_ + n*out)/every : 1
+dh/dt = (-h + size + relu(math*h) + e_*h_ + n*out)/every : 1
 size = tanh(keys*h) : 1
 h_ = sin(h) + np*real : 1
 """
@@ -66,14 +65,15 @@ h_ = sin(h) + np*real : 1
 
 def test_wild_names_of_variables_and_populations():
     values = {
-        "every": np.array([0.2, 0.3]), "relu": -0.3, "e_": np.array([0.4, -0.2]), "n": 0.7,
+        "every": np.array([0.2, 0.3]), "math": -0.3, "e_": np.array([0.4, -0.2]), "n": 0.7,
         "keys": 1.3, "np": 0.2, "real": 0.5,
     }  # fmt: skip
     names = ["c0", "c0_L"]  # a temporary, and the cotangents of the first
     h = np.array([0.3, -0.2, 0.6, 0.1])
+    one = nd.weights.Diagonal([1.0, 1.0])
     network = nd.Network(
         {name: nd.Population(2, WILD, h=part, **values) for name, part in zip(names, (h[:2], h[2:]))},
-        [nd.Coupling("c0.h_", "c0_L.out", np.eye(2)), nd.Coupling("c0_L.size", "c0.out", np.eye(2))],
+        [nd.Coupling("c0.h_", "c0_L.out", one), nd.Coupling("c0_L.size", "c0.out", one)],
     )
     tau, leak = np.tile(values["every"], 2), np.tile(values["e_"], 2)
 
@@ -83,17 +83,10 @@ def test_wild_names_of_variables_and_populations():
         return (-h + size + np.maximum(-0.3 * h, 0) + leak * wave + 0.7 * out) / tau
 
     np.testing.assert_allclose(network.field(h), field(h), rtol=1e-14)
-    cotangent = np.array([1.0, 2.0, -1.0, 0.5])
-    found = network.adjoint(h, cotangent)
-    every = found.parameters["c0.every"]
-    np.testing.assert_allclose(every, (-cotangent * field(h) / tau)[:2], rtol=1e-14)
-    slopes = [(field(h + d) - field(h - d)) @ cotangent / 2e-6 for d in 1e-6 * np.eye(4)]
-    np.testing.assert_allclose(found.state, slopes, rtol=1e-8)
-
-    ds = nd.simulate(network, nd.DormandPrince(0.1, rtol=1e-10, atol=1e-12), 0.5)
-    truth = solve_ivp(lambda t, h: field(h), (0, 0.5), h, rtol=1e-12, atol=1e-13).y[:, -1]
+    ds = nd.simulate(network, nd.Euler(0.1), 0.2)
+    after = h + 0.1 * field(h)
     final = np.concatenate([ds[f"{name}.h.final"].values[0] for name in names])
-    np.testing.assert_allclose(final, truth, rtol=1e-8)
+    np.testing.assert_allclose(final, after + 0.1 * field(after), rtol=1e-14)
 
 
 def test_time_in_the_equations():

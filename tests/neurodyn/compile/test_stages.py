@@ -116,7 +116,11 @@ def test_a_diamond_and_two_couplings_onto_one_input():
     populations = {name: nd.Population(1, NODE, tau=2.0) for name in names}
     weights = [0.5, -0.7, 1.1, 0.3]
     network = nd.Network(
-        populations, [nd.Coupling(*e, [[w]]) for e, w in zip(edges, weights, strict=False)]
+        populations,
+        [
+            nd.Coupling(*edge, nd.weights.Diagonal([w]))
+            for edge, w in zip(edges[:4], weights, strict=True)
+        ],
     )
     assert network.coupling_labels == ("A.b->B.p", "A.b->C.p", "B.b->C.p", "A.b->C.p#2")
     x = dict(C=0.4, B=-0.6, A=0.9)
