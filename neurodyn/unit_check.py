@@ -41,12 +41,15 @@ def import_brian2():
 
     if "brian2" in sys.modules:
         return sys.modules["brian2"]
-    hook, handler = sys.excepthook, signal.getsignal(signal.SIGINT)
+    hook, handler, install = sys.excepthook, signal.getsignal(signal.SIGINT), signal.signal
+    in_main = threading.current_thread() is threading.main_thread()
     try:
+        if not in_main:  # only the main thread may install handlers; Brian2 does not ask
+            signal.signal = lambda *_: None
         import brian2
     finally:
-        sys.excepthook = hook
-        if threading.current_thread() is threading.main_thread():
+        sys.excepthook, signal.signal = hook, install
+        if in_main:
             signal.signal(signal.SIGINT, handler)
     return brian2
 

@@ -2,7 +2,7 @@
 
 Each case is one line of a table: what is called, the type of the error, and what its message says.
 """
-# ruff: noqa: E501  (a case is a line)
+
 
 import re
 from dataclasses import FrozenInstanceError

@@ -174,7 +174,9 @@ def test_units_that_are_not_declared_follow_from_the_equations(text, values, wan
 def test_values_with_units():
     text = "dv/dt = (v_rest - v + I*R)/tau : volt"
     taus = np.array([10.0, 20.0])
-    population = nd.Population(2, text, tau=taus * nd.ms, R=5 * nd.Mohm, v_rest=-65 * nd.mV, v=-60e-3)
+    population = nd.Population(
+        2, text, tau=taus * nd.ms, R=5 * nd.Mohm, v_rest=-65 * nd.mV, v=-60e-3
+    )
     np.testing.assert_allclose(population.parameters["tau"], taus * 1e-3, rtol=1e-15)
     assert population.parameters["v_rest"] == pytest.approx(-0.065, rel=1e-15)
     assert population.initial["v"] == -60e-3
@@ -252,7 +254,10 @@ def test_noise_belongs_into_a_differential_equation():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"tua": 1.0}, "`tua` is given a value, but the equations do not use it; did you mean `tau`"),
+        (
+            {"tua": 1.0},
+            "`tua` is given a value, but the equations do not use it; did you mean `tau`",
+        ),
         ({"tau": 0.0}, "`tau` is a time constant and must be positive; got 0"),
         ({"tau": [0.1, -0.1]}, "must be positive; got -0.1"),
         ({"tau": [0.1, 0.2, 0.3]}, "`tau` must be one number or one a unit, shape (2,)"),

@@ -1,5 +1,9 @@
 """Flat vectors and named states, `with_values`, and the shorthands."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -41,6 +45,22 @@ def test_pack_names_what_is_missing(net):
         net.pack({"a.x": 1.0})
     with pytest.raises(ValueError, match=r"n_states = 7; got shape \(6,\)"):
         net.unpack(np.zeros(6))
+
+
+def test_equations_can_be_read_in_a_thread(tmp_path):
+    """As a Dask worker does; Brian2 then meets its import outside the main thread."""
+    code = (
+        "import signal, sys, threading, neurodyn as nd\n"
+        "make = lambda: print(nd.Population(1, 'dx/dt = -x/tau : 1', tau=1.0).size)\n"
+        "before = signal.getsignal(signal.SIGINT), sys.excepthook\n"
+        "thread = threading.Thread(target=make); thread.start(); thread.join()\n"
+        "print('brian2' in sys.modules, before == (signal.getsignal(signal.SIGINT), sys.excepthook))"
+    )
+    environment = {**os.environ, "NEURODYN_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "True", "True"], done.stderr
 
 
 def test_with_values_shares_the_compiled_module(net):

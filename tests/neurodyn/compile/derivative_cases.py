@@ -84,7 +84,9 @@ E_I = "dx/dt = (-x + rec + ext)/tau : 1\nr = gain*log1p(exp(beta*x))/beta : 1"
 
 def excitatory_inhibitory() -> Case:
     """Two sizes, parameters of both kinds, dense + low-rank + diagonal, sparse, two onto one."""
-    to_exc = nd.weights.Dense(abs(_normal(5, 6, 6))) + nd.weights.LowRank(_normal(6, 6), _normal(7, 6))
+    to_exc = nd.weights.Dense(abs(_normal(5, 6, 6))) + nd.weights.LowRank(
+        _normal(6, 6), _normal(7, 6)
+    )
     to_exc += nd.weights.Diagonal(_normal(8, 6))
     pattern = sp.random_array((3, 6), density=0.5, rng=np.random.default_rng(9))
     network = nd.Network(

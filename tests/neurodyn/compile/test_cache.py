@@ -228,7 +228,9 @@ def read_only(*args, **kwargs):
     ("where", "name", "error"),
     [(os, "replace", full), (tempfile, "mkstemp", read_only), (os, "fdopen", full)],
 )
-def test_a_disk_that_is_full_or_becomes_read_only(tmp_path, cache_in, monkeypatch, where, name, error):
+def test_a_disk_that_is_full_or_becomes_read_only(
+    tmp_path, cache_in, monkeypatch, where, name, error
+):
     cache_in(tmp_path)
     monkeypatch.setattr(where, name, error)
     assert works()
@@ -289,7 +291,10 @@ def test_an_edited_generator_never_runs_an_old_kernel(tmp_path):
     assert printed(start(**run)) == "1.5 2.0\n"
 
     edits = {
-        "compile/steppers.py": ('symbol(state) + symbol("dt") * drift', 'symbol(state) + 2 * drift'),
+        "compile/steppers.py": (
+            'symbol(state) + symbol("dt") * drift',
+            "symbol(state) + 2 * drift",
+        ),
         "compile/products.py": ("+= d[i] * r[trial, i]", "+= 2 * d[i] * r[trial, i]"),
     }
     for name, (old, new) in edits.items():
@@ -346,7 +351,9 @@ np.save(sys.argv[1], np.concatenate(found))
 
 
 def all_kernels(tmp_path, name, sizes, **variables):
-    script = ALL_KERNELS.replace("SIZES", repr(sizes)).replace("sys.argv[1]", repr(str(tmp_path / name)))
+    script = ALL_KERNELS.replace("SIZES", repr(sizes)).replace(
+        "sys.argv[1]", repr(str(tmp_path / name))
+    )
     printed(start(tmp_path / f"cache of {name}", script, **variables))
     found = np.load(tmp_path / name)
     assert np.isfinite(found).all()

@@ -15,7 +15,7 @@ from tests.naive import complex_step, sigmoid
 from tests.neurodyn.compile.derivative_cases import CASES, STEP
 
 #: Compiled by the fast tests; each costs some seconds.
-FAST = ("activity", "excitatory_inhibitory", "whitening", "gru", "ltc")
+FAST = ("activity", "excitatory_inhibitory", "whitening", "gru")
 #: Relative to the largest entry: a few dozen roundings, and the 2 ulp of our tanh.
 TOLERANCE = 2e-14
 

@@ -14,6 +14,8 @@ import neurodyn as nd
 
 POINTS = [-20, -3.7, -1, -0.6, -1e-3, -1e-9, -0.0, 0.0, 1e-9, 1e-3, 0.3, 0.5, 1, 2, 2.5, 20, 300]
 SECOND = [-1.5, 0.5, 2.0]
+#: x and y by number type: x is below a multiple of y, but x/y is rounded to the integer.
+WRAPPED = {"float64": (3.4999999999999996, 0.7), "float32": (13.299999, 0.7)}
 
 
 def sigmoid_slope(x):
@@ -116,9 +118,9 @@ def truth(text, x, y):
 
 @functools.lru_cache
 def evaluated(dtype):
-    """Points, values and partial derivatives by expression; the last two points have NaN."""
+    """Points, values and partial derivatives by expression; the last two are not from the grid."""
     x, y = (a.ravel() for a in np.meshgrid(POINTS, SECOND))
-    x, y = np.append(x, [np.nan, 1.0]), np.append(y, [1.0, np.nan])
+    x, y = np.append(x, [np.nan, WRAPPED[dtype][0]]), np.append(y, [1.0, WRAPPED[dtype][1]])
     x, y = (a.astype(dtype).astype(float) for a in (x, y))
     lines = ["dx/dt = 0*Hz : 1", "dy/dt = 0*Hz : 1"]
     lines += [f"ds{k}/dt = ({e})/second : 1" for k, e in enumerate(TABLE)]
@@ -168,9 +170,19 @@ def test_derivative(text, dtype):
 def test_nan_stays_nan(text, dtype):
     value = evaluated(dtype)[2][text][0]
     if "int(x" in text:  # a comparison with NaN is false, as in NumPy
-        assert value[-2] == value[-1] == 0
+        assert value[-2] == 0
     elif text != "clip(0.7, x, x + 1)":  # a bound that is NaN does not bound
         assert np.isnan(value[-2])
+
+
+def test_the_remainder_has_the_sign_of_the_divisor(dtype):
+    x, y, found = evaluated(dtype)
+    quotient = x[-1].astype(dtype) / y[-1].astype(dtype)
+    assert quotient == np.round(quotient) and x[-1] < quotient * y[-1]
+    got = found["x % y"][0]
+    assert 0 <= got[-1] <= y[-1]
+    grid = slice(0, -2)
+    assert np.all((got[grid] == 0) | (np.sign(got[grid]) == np.sign(y[grid])))
 
 
 def test_the_table_has_every_function():

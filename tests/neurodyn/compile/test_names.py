@@ -72,7 +72,10 @@ def test_wild_names_of_variables_and_populations():
     h = np.array([0.3, -0.2, 0.6, 0.1])
     one = nd.weights.Diagonal([1.0, 1.0])
     network = nd.Network(
-        {name: nd.Population(2, WILD, h=part, **values) for name, part in zip(names, (h[:2], h[2:]))},
+        {
+            name: nd.Population(2, WILD, h=part, **values)
+            for name, part in zip(names, (h[:2], h[2:]))
+        },
         [nd.Coupling("c0.h_", "c0_L.out", one), nd.Coupling("c0_L.size", "c0.out", one)],
     )
     tau, leak = np.tile(values["every"], 2), np.tile(values["e_"], 2)

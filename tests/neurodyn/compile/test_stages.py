@@ -35,8 +35,6 @@ def stages(network):
     ]
 
 
-
-
 def has_loop(graph):
     """Whether nothing is left that needs only what has been removed before (Kahn 1962)."""
     graph = {node: {n for n in before if n in graph} for node, before in graph.items()}
@@ -89,7 +87,9 @@ def test_random_networks(seed):
     assert done == {*graph, *(f"{n}.x" for n in names)}
     for target in coupled:  # all couplings onto one input are added at once
         labels = {c.label for c in network.couplings if c.target == target}
-        at = {k for k, (c, _) in enumerate(stages(network)) if {x.split("#")[0] for x in c} & labels}
+        at = {
+            k for k, (c, _) in enumerate(stages(network)) if {x.split("#")[0] for x in c} & labels
+        }
         assert len(at) == 1
 
 
@@ -110,7 +110,9 @@ def test_cells_have_the_stages_of_their_equations():
 def test_a_diamond_and_two_couplings_onto_one_input():
     """A.b reaches C.p at once, through B, and twice over the same pair of variables."""
     edges = [("A.b", "B.p"), ("A.b", "C.p"), ("B.b", "C.p"), ("A.b", "C.p"), ("C.b", "A.q")]
-    with pytest.raises(nd.EquationError, match=r"^algebraic loop: A\.b -> .*C\.b -> A\.q -> A\.b\."):
+    with pytest.raises(
+        nd.EquationError, match=r"^algebraic loop: A\.b -> .*C\.b -> A\.q -> A\.b\."
+    ):
         network_of(edges, "ABC")
     names = ["C", "B", "A"]  # the order of the populations is not the order of evaluation
     populations = {name: nd.Population(1, NODE, tau=2.0) for name in names}
@@ -156,7 +158,9 @@ def test_the_members_of_a_loop_are_named_along_the_arrows(edges, loop):
 
 
 def test_excitation_and_inhibition_without_a_state_between():
-    with pytest.raises(nd.EquationError, match=r"algebraic loop: E\.r -> E\.I -> E\.r\. A loop must"):
+    with pytest.raises(
+        nd.EquationError, match=r"algebraic loop: E\.r -> E\.I -> E\.r\. A loop must"
+    ):
         nd.Network(
             {"E": nd.Population(2, "r = tanh(I) : 1")}, [nd.Coupling("E.r", "E.I", np.eye(2))]
         )
