@@ -137,8 +137,8 @@ class Bench:
             cold, warm = [], []
             for _ in range(min(3, self.rounds)):
                 with tempfile.TemporaryDirectory(dir=self.folder) as cache:
-                    cold.append(_lifetime(structure, cache))
-                    warm.append(_lifetime(structure, cache))
+                    cold.append(_until_first_result(structure, cache))
+                    warm.append(_until_first_result(structure, cache))
             for state, seconds, bound in (("an empty", cold, COLD), ("a filled", warm, WARM)):
                 what = f"CPU seconds, import to first result of {words}, {state} cache"
                 spread = Ratio(statistics.median(seconds), min(seconds), max(seconds))
@@ -193,16 +193,12 @@ def _faster(name: str, seconds: dict[str, Seconds]) -> list[Line]:
     return lines
 
 
-def _lifetime(structure: str, cache: str) -> float:
-    """User and system CPU seconds of one process that imports, builds, runs and ends."""
+def _until_first_result(structure: str, cache: str) -> float:
+    """User and system CPU seconds of a process from its start to its first number."""
     environment = {**os.environ, **ONE_THREAD, "NEURODYN_CACHE_DIR": cache}
     command = [sys.executable, str(WORKERS / "first_result.py"), structure]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)  # subprocess must not wait again
-    if process.returncode:
-        raise RuntimeError(f"first_result.py {structure} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout.split()[-1])
 
 
 def _say(text: str) -> None:
