@@ -17,6 +17,7 @@ GENERATED = HERE / "generated"
 
 project = "neurodyn"
 author = "neurodyn developers"
+copyright = author
 release = version = neurodyn.__version__
 
 extensions = [
@@ -29,7 +30,11 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "generated/*/run"]
 html_theme = "alabaster"
-html_theme_options = {"description": "Neural circuits from their equations to their dynamics"}
+html_theme_options = {
+    "description": "Neural circuits from their equations to their dynamics",
+    "page_width": "1200px",
+    "body_max_width": "none",  # code of 100 columns fits
+}
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say it, with shapes and units
@@ -69,7 +74,8 @@ def tutorial_pages() -> None:
         target = folder / path.name
         if not target.exists() or target.read_bytes() != path.read_bytes():
             shutil.copyfile(path, target)
-    names = [path.stem for path in found]
+    first = ["first_network", "your_own_circuit"]  # then the others by name
+    names = sorted((path.stem for path in found), key=lambda n: (n not in first, n))
     write_page(folder / "index.md", "# Tutorials\n\n" + contents(names))
 
 
