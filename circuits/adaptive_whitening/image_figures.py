@@ -66,7 +66,7 @@ def photographs(ds: xr.Dataset) -> Figure:
         for i in range(2):
             _by_distance(last[i], ds, i)
         _covariances(last[2:], ds, bottom)
-        bottom.legend(*last[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
+        last[0].legend(loc="upper right", fontsize=7.5)
         letter([*axes, *rows, *last[:3]])
     return fig
 
@@ -137,7 +137,7 @@ def _variance_course(ax: Axes, ds: xr.Dataset) -> None:
            title="variances settle at 1\n", ylim=(0.07, 14), yticks=[0.1, 0.3, 1, 3, 10],
            yticklabels=["0.1", "0.3", "1", "3", "10"])
     ax.minorticks_off()
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="none")
 
 
 def _gain_course(ax: Axes, ds: xr.Dataset) -> None:
