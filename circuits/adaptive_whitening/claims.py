@@ -242,10 +242,15 @@ def _non_negative() -> list[Claim]:
         Claim("Signed gains, eta = 0.1: operator error at the last step", INDEPENDENT, 0.42,
               within(0.42, absolute=0.01),
               value("operator_error", constraint="signed", eta=0.1, _step=-1), experiment),
+        Claim("Signed gains, eta = 0.2: operator error at the last step", INDEPENDENT, 0.98,
+              within(0.98, absolute=0.01),
+              value("operator_error", constraint="signed", eta=0.2, _step=-1), experiment,
+              note="thought to fail because the run is chaotic: first gains of 1e-15 instead of 0 "
+                   "change the last step's error by up to 0.9"),
         Claim("Signed gains, eta = 0.2: median operator error over the last 100 steps",
-              INDEPENDENT, "0.98 at one step", at_least(0.1),
+              INDEPENDENT, "never settles", at_least(0.1),
               value("operator_error", lambda a: float(a[-100:].median()), constraint="signed",
-                    eta=0.2), experiment, note="never settles; no single step is comparable"),
+                    eta=0.2), experiment),
         Claim("Non-negative gains, eta = 0.2: largest difference from the gains with eta = 0.02",
               INDEPENDENT, 0, at_most(1e-6),
               lambda ds: float(np.abs(value("gain_final", lambda a: a, constraint="non-negative",
@@ -330,7 +335,7 @@ def _photographs() -> list[Claim]:
         ]
     claims += [
         Claim("Circuit: median variance of the interneurons, last third of the run", "[text]", 1,
-              within(1, absolute=0.2),
+              within(1, absolute=0.15),
               value("variance", lambda a: float(a[-a.sizes["time"] // 9:].median())), experiment,
               note="under M(g); presentations of finite length raise it, by 1/(0.3 x 20) = 17 % "
                    "where responses settle with 0.3/tau_y, as the slowest do"),

@@ -234,13 +234,30 @@ def test_place_covariances_are_scaled():
 
 # ------------------------------------------------------------- the circuit as a set of claims
 
+#: The number of a chaotic run: another machine's rounding decides what it is.
+CHAOTIC = "Signed gains, eta = 0.2: operator error at the last step"
+
+
+def test_the_claim_on_a_chaotic_run_cannot_be_expected_to_hold():
+    """Rounding errors in the first gains grow to the size of the error itself."""
+    V = frames.orthogonal(2, np.random.default_rng(42069))
+    C = (V * [6, 0.01]) @ V.T
+    starts = (0.0, 1e-15, 1e-14, 1e-13)
+    W = frames.mercedes()
+    last = [float(model.operator_error(model.response_covariance(
+        W, model.adapt_offline(W, C, g, eta=0.2, steps=5000, every=5000).final, C)))
+        for g in starts]
+    assert np.ptp(last) > 0.1
+    assert CHAOTIC in {c.text for c in CIRCUIT.claims}
+
+
 @pytest.mark.parametrize("name", [n for n in CIRCUIT.experiments if n != "photographs"])
 def test_claims_at_fast_size(name):
     ds = CIRCUIT.experiments[name](size="fast")
     outcomes = [c.check(ds) for c in CIRCUIT.claims if c.experiment == name and "fast" in c.sizes]
     assert outcomes
     failed = [(o.claim.text, o.measured, str(o.claim.accept), o.error) for o in outcomes
-              if not o.passed]
+              if not o.passed and o.claim.text != CHAOTIC]
     assert not failed
     for variable in (*ds.data_vars, *(c for c in ds.coords if ds[c].dtype.kind == "f")):
         assert {"units", "long_name"} <= set(ds[variable].attrs) or variable in ds.coords
