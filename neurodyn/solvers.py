@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from neurodyn.units import DIMENSIONLESS, UnitError, format_dimension, to_si
-
-_SECOND = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+from neurodyn.units import DIMENSIONLESS, SECOND, UnitError, format_dimension, to_si
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Solver:
         if type(self) is Solver:
             raise TypeError("choose a method: nd.Euler, nd.RK4, nd.ExponentialEuler, nd.Heun, ...")
         value, dim = to_si(self.dt, "dt")
-        if dim not in (None, _SECOND):
+        if dim not in (None, SECOND):
             raise UnitError(f"`dt` must be a time; got {format_dimension(dim)}")
         if not isinstance(value, float) or not 0 < value < float("inf"):
             raise ValueError(f"`dt` must be a positive time in seconds; got {self.dt!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-from neurodyn.units import DIMENSIONLESS, Dimension, UnitError, format_dimension
+from neurodyn.units import DIMENSIONLESS, SECOND, Dimension, UnitError, format_dimension
 
 #: Names with a meaning of their own in every equation.
 RESERVED = ("t", "dt")
@@ -106,15 +106,14 @@ def open_dimensions(trees, dims, kinds, known, differential) -> dict[str, Dimens
     return {n: found[n] for n in names}
 
 
-_SECOND: Dimension = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 #: Dimension of white noise.
 NOISE_DIMENSION: Dimension = (0.0, 0.0, -0.5, 0.0, 0.0, 0.0, 0.0)
-_SPECIAL_DIMENSIONS = {"t": _SECOND, "dt": _SECOND}
+_SPECIAL_DIMENSIONS = {"t": SECOND, "dt": SECOND}
 
 
 def _expected(name, dims, kinds, differential) -> Dimension:
     if kinds[name] == differential:
-        return _multiply(dims[name], _SECOND, -1)
+        return _multiply(dims[name], SECOND, -1)
     return dims[name]
 
 

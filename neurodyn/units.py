@@ -19,6 +19,7 @@ import numpy as np
 
 __all__ = [
     "DIMENSIONLESS",
+    "SECOND",
     "Quantity",
     "UnitError",
     "dimension_of",
@@ -31,6 +32,8 @@ _BASE_UNITS = ("m", "kg", "s", "A", "K", "mol", "cd")
 
 Dimension = tuple[float, float, float, float, float, float, float]
 DIMENSIONLESS: Dimension = (0.0,) * 7
+#: The dimension of time.
+SECOND: Dimension = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class UnitError(ValueError):

@@ -7,14 +7,12 @@ once, before the loop), common subexpressions, and the assignments themselves.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
-
-from neurodyn.compile import expressions as ex
 
 #: Functions that the elementary library provides, by SymPy class name.
 ELEMENTARY = ("exp", "log", "tanh", "sin", "cos", "sigmoid", "expm1", "log1p", "softplus", "exprel")
@@ -306,11 +304,3 @@ class _PowerBases:
 def symbol(name: str) -> sympy.Symbol:
     """The symbol of a name in the equations."""
     return sympy.Symbol(name, real=True)
-
-
-def substitute(expression: sympy.Expr, values: Mapping[str, sympy.Expr]) -> sympy.Expr:
-    """Replace names in an expression."""
-    return expression.subs({symbol(n): v for n, v in values.items()}, simultaneous=True)
-
-
-__all__ = ["ELEMENTARY", "PIECEWISE", "Lines", "ex", "lines", "substitute", "symbol"]

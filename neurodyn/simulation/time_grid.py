@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from neurodyn.units import UnitError, format_dimension, to_si
-
-_SECOND = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+from neurodyn.units import SECOND, UnitError, format_dimension, to_si
 
 
 def count_steps(time, dt: float, name: str) -> int:
@@ -25,7 +23,7 @@ def count_steps(time, dt: float, name: str) -> int:
         If it is not a positive multiple of dt to one part in 1e9; the message gives the nearest.
     """
     value, dim = to_si(time, name)
-    if dim not in (None, _SECOND):
+    if dim not in (None, SECOND):
         raise UnitError(f"`{name}` must be a time; got {format_dimension(dim)}")
     if not isinstance(value, float) or not 0 < value < float("inf"):
         raise ValueError(f"`{name}` must be a positive time in seconds; got {time!r}")
