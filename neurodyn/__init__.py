@@ -17,7 +17,8 @@ from neurodyn._version import __version__
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
     from neurodyn import analyses, circuits, data, experiments, plot, signals, units, weights
     from neurodyn.equations import EquationError
-    from neurodyn.network import Coupling, Network, Population, rate_network
+    from neurodyn.network import Coupling, Network, rate_network
+    from neurodyn.population import Population
     from neurodyn.results import final_state, load, save
     from neurodyn.simulation import SimulationDiverged, simulate
     from neurodyn.simulation.recording import concatenate
@@ -33,7 +34,7 @@ _EXPORTS: dict[str, str | None] = {
     "ExponentialEuler": "neurodyn.solvers",
     "Heun": "neurodyn.solvers",
     "Network": "neurodyn.network",
-    "Population": "neurodyn.network",
+    "Population": "neurodyn.population",
     "Quantity": "neurodyn.units",
     "RK4": "neurodyn.solvers",
     "SimulationDiverged": "neurodyn.simulation",

@@ -1,162 +1,25 @@
-"""What a user writes: `Population`, `Coupling` and `Network`.
+"""Populations joined by couplings: `Coupling` and `Network`.
 
-All three are immutable. A network is checked when it is made: every name, shape, unit and value is
+Both are immutable. A network is checked when it is made: every name, shape, unit and value is
 known to fit before anything is compiled or run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurodyn.compile.structure import CouplingStructure, PopulationStructure, Structure
-from neurodyn.equations import EquationError, Equations, parse
-from neurodyn.units import Quantity, UnitError, format_dimension, to_si
+from neurodyn.population import Frozen, Population, checked_array, listed, suggestion
+from neurodyn.units import UnitError, format_dimension, to_si
 from neurodyn.weights import Weights, as_weights
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
-
-#: An initial value: a number, an array (unit,), or a function of (Generator, size).
-InitialValue = float | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
-
-
-class _Frozen:
-    """An object that is complete once it is made; its dicts are read-only views."""
-
-    def _freeze(self) -> None:
-        self.__setstate__({**self.__dict__, "_is_made": True})
-
-    def __setattr__(self, name, value):
-        if "_is_made" in self.__dict__:
-            raise AttributeError(
-                f"a {type(self).__name__} is immutable, `{name}` cannot be set; "
-                "`with_values(...)` gives a new one"
-            )
-        super().__setattr__(name, value)
-
-    def __getstate__(self):
-        state = {
-            k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()
-        }
-        state.pop("_compiled", None)  # belongs to this process; another loads it from the cache
-        return state
-
-    def __setstate__(self, state):
-        for name, value in state.items():
-            self.__dict__[name] = MappingProxyType(value) if isinstance(value, dict) else value
-
-
-class Population(_Frozen):
-    """Units that share their equations.
-
-    Parameters
-    ----------
-    size : int
-        Number of units.
-    equations : str
-        Equations in Brian2's grammar, one a line: ``dx/dt = (-x + I)/tau : 1`` is a state,
-        ``r = tanh(x) : 1`` an algebraic variable, ``I : amp`` declares the unit of a name that gets
-        its value from outside. Noise is written ``xi`` (or ``xi_a``, ``xi_b`` for independent
-        ones); ``t`` and ``dt`` are the time and the solver's step.
-    **values : float, array_like, Quantity or callable
-        Parameters, as one value or one a unit, ``tau=10*nd.ms``; and initial values of states,
-        ``x=0.1``, or ``x=lambda rng, size: rng.normal(size=size)``, drawn anew in each trial.
-        Plain numbers are in SI. States start at 0 unless said otherwise.
-
-    Raises
-    ------
-    ValueError
-        For a value that the equations do not use, has another shape than ``()`` or ``(size,)``, is
-        not finite, or, for a time constant (a name that begins with ``tau``), is not positive.
-    neurodyn.EquationError, neurodyn.UnitError
-        For equations that cannot be read, or units that do not fit.
-
-    Notes
-    -----
-    A name that the equations use but nothing gives a value is an input: couplings and signals fill
-    it, and it is 0 where nothing does.
-    """
-
-    def __init__(self, size: int, equations: str, **values: Any):
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"`size` must be a positive number of units; got {size!r}")
-        if not isinstance(equations, str):
-            raise TypeError(f"`equations` must be text; got {type(equations).__name__}")
-        self.size = int(size)
-        self.text = equations
-        found = {name: _value(name, value) for name, value in values.items()}
-        dims = {name: dim for name, (_, dim) in found.items()}
-        self.equations: Equations = parse(equations, tuple(sorted(dims.items())))
-        self.parameters: Mapping[str, float | np.ndarray] = {}
-        self.initial: Mapping[str, InitialValue] = {}
-        states = {v.name for v in self.equations.states}
-        for name, (value, dim) in found.items():
-            if name in states:
-                self.initial[name] = self._checked_initial(name, value, dim)
-            else:
-                self.parameters[name] = self._checked_parameter(name, value)
-        self._check_divisors()
-        self._freeze()
-
-    def _checked_parameter(self, name: str, value) -> float | np.ndarray:
-        known = self.equations.open_names
-        if name not in known:
-            raise ValueError(
-                f"`{name}` is given a value, but the equations do not use it"
-                f"{_suggestion(name, known) or '.'} They use {_listed(known)}."
-            )
-        if callable(value):
-            raise TypeError(f"`{name}` is a parameter and must be a number or an array, not code")
-        value = _checked_array(name, value, self.size)
-        if name in self.equations.shared_names and isinstance(value, np.ndarray):
-            raise ValueError(f"`{name}` is (shared): it takes one value, got shape {value.shape}")
-        if name.startswith("tau") and np.any(np.asarray(value) <= 0):
-            worst = np.min(value)
-            raise ValueError(f"`{name}` is a time constant and must be positive; got {worst:g}")
-        return value
-
-    def _checked_initial(self, name: str, value, dim) -> InitialValue:
-        expected = self.equations.dimension(name)
-        if dim is not None and dim != expected:
-            raise UnitError(
-                f"the initial value of `{name}` must be in {format_dimension(expected)}; "
-                f"got {format_dimension(dim)}"
-            )
-        return value if callable(value) else _checked_array(name, value, self.size)
-
-    def _check_divisors(self) -> None:
-        for name in self.equations.divisors:
-            if name not in self.parameters:
-                raise ValueError(
-                    f"the equations divide by `{name}`, which has no value; "
-                    f"give it one: Population(..., {name}=...)"
-                    + _suggestion(name, [n for n in self.parameters if n != name])
-                )
-
-    def with_values(self, **values: Any) -> Population:
-        """The same population with other values of some parameters or initial states."""
-        merged: dict[str, Any] = {}
-        for name, value in {**self.parameters, **self.initial}.items():
-            dim = self.equations.dimension(name)
-            merged[name] = value if callable(value) else Quantity(value, dim)
-        for name, value in values.items():
-            if name not in self.equations.open_names and name not in self.equations.variables:
-                known = [*merged, *(v.name for v in self.equations.states)]
-                raise ValueError(f"no value `{name}` to change{_suggestion(name, known)}")
-            merged[name] = value
-        return Population(self.size, self.text, **merged)
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{n}={_short(v)}" for n, v in self.parameters.items())
-        states = ", ".join(v.name for v in self.equations.states)
-        return f"<Population of {self.size}: states {states or 'none'}; {values}>"
 
 
 @dataclass(frozen=True)
@@ -200,7 +63,7 @@ class Coupling:
         return f"<Coupling {self.label}: {self.weights!r}>"
 
 
-class Network(_Frozen):
+class Network(Frozen):
     """Named populations, coupled.
 
     Parameters
@@ -283,16 +146,16 @@ class Network(_Frozen):
         population, variable = name.split(".")
         if population not in self.populations:
             every = [f"{p}.{v}" for p in self.populations for v in self._names(p)]
-            hint = _suggestion(name, every) or _suggestion(population, self.populations)
+            hint = suggestion(name, every) or suggestion(population, self.populations)
             raise ValueError(
                 f"`{name}`: the network has no population `{population}`{hint or '.'} "
-                f"It has {_listed(self.populations)}."
+                f"It has {listed(self.populations)}."
             )
         known = self._names(population)
         if variable not in known:
             raise ValueError(
                 f"`{name}`: population `{population}` has no `{variable}`"
-                f"{_suggestion(variable, known) or '.'} It has {_listed(known)}."
+                f"{suggestion(variable, known) or '.'} It has {listed(known)}."
             )
         return population, variable
 
@@ -347,7 +210,7 @@ class Network(_Frozen):
         missing = [n for n in self.state_names if n not in state]
         if missing or len(state) > len(self.state_names):
             raise ValueError(
-                f"`state` must have exactly {_listed(self.state_names)}; got {list(state)}"
+                f"`state` must have exactly {listed(self.state_names)}; got {list(state)}"
             )
         parts = []
         for name in self.state_names:
@@ -389,7 +252,7 @@ class Network(_Frozen):
             kind = "a parameter with a value" if name in post.parameters else "not an input"
             raise ValueError(
                 f"`{coupling.target}` is {kind}; a coupling ends at an input, a name that the "
-                f"equations use and nothing defines. Inputs: {_listed(self.input_names)}."
+                f"equations use and nothing defines. Inputs: {listed(self.input_names)}."
             )
         as_weights(
             coupling.weights, name=f"weights of {coupling.label}", shape=(post.size, pre.size)
@@ -426,11 +289,7 @@ class Network(_Frozen):
                     tuple(n for n in population.parameters if n not in per_unit),
                     per_unit,
                     inputs,
-                    tuple(
-                        n
-                        for n in inputs
-                        if (name, n) not in targets or f"{name}.{n}" in driven
-                    ),
+                    tuple(n for n in inputs if (name, n) not in targets or f"{name}.{n}" in driven),
                 )
             )
         couplings = tuple(
@@ -500,8 +359,8 @@ class Network(_Frozen):
             if "->" in name:
                 if name not in self.coupling_labels:
                     raise ValueError(
-                        f"no coupling `{name}`{_suggestion(name, self.coupling_labels) or '.'} "
-                        f"There are {_listed(self.coupling_labels)}."
+                        f"no coupling `{name}`{suggestion(name, self.coupling_labels) or '.'} "
+                        f"There are {listed(self.coupling_labels)}."
                     )
                 by_label[name] = value
             else:
@@ -538,7 +397,7 @@ class Network(_Frozen):
                 rows = np.empty((len(generators), population.size))
                 for row, generator in zip(rows, generators, strict=True):
                     drawn = value(generator, population.size) if callable(value) else value
-                    row[:] = _checked_array(variable.name, drawn, population.size)
+                    row[:] = checked_array(variable.name, drawn, population.size)
                 found[f"{name}.{variable.name}"] = rows
         return found
 
@@ -612,49 +471,8 @@ def rate_network(
     return Network({"E": population}, [Coupling("E.r", "E.I_rec", weights)])
 
 
-# -- small helpers -----------------------------------------------------------------------------
-
-
-def _value(name: str, value):
-    return (value, None) if callable(value) else to_si(value, name)
-
-
-def _checked_array(name: str, value, size: int) -> float | np.ndarray:
-    """A finite scalar as float, or a finite array (size,) as a read-only copy."""
-    array = np.array(value, dtype=float)
-    if array.ndim == 0:
-        if not np.isfinite(array):
-            raise ValueError(f"`{name}` must be finite; got {value!r}")
-        return float(array)
-    if array.shape != (size,):
-        raise ValueError(
-            f"`{name}` must be one number or one a unit, shape ({size},); got shape {array.shape}"
-        )
-    if not np.all(np.isfinite(array)):
-        bad = int(np.flatnonzero(~np.isfinite(array))[0])
-        raise ValueError(f"`{name}` must be finite; `{name}[{bad}]` is {array[bad]}")
-    array.setflags(write=False)
-    return array
-
-
 def _check_name(name: str) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(
             f"a population's name must be a Python identifier, without `.` or `/`; got {name!r}"
         )
-
-
-def _suggestion(name: str, known) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def _listed(names) -> str:
-    return ", ".join(f"`{n}`" for n in names) or "none"
-
-
-def _short(value) -> str:
-    return f"array{value.shape}" if isinstance(value, np.ndarray) else f"{value:g}"
-
-
-__all__ = ["Coupling", "EquationError", "Network", "Population", "rate_network"]

@@ -1,0 +1,186 @@
+"""Units that share their equations: `Population`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from neurodyn.equations import Equations, parse
+from neurodyn.units import Quantity, UnitError, format_dimension, to_si
+
+#: An initial value: a number, an array (unit,), or a function of (Generator, size).
+InitialValue = float | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
+
+
+class Frozen:
+    """An object that is complete once it is made; its dicts are read-only views."""
+
+    def _freeze(self) -> None:
+        self.__setstate__({**self.__dict__, "_is_made": True})
+
+    def __setattr__(self, name, value):
+        if "_is_made" in self.__dict__:
+            raise AttributeError(
+                f"a {type(self).__name__} is immutable, `{name}` cannot be set; "
+                "`with_values(...)` gives a new one"
+            )
+        super().__setattr__(name, value)
+
+    def __getstate__(self):
+        state = {
+            k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in self.__dict__.items()
+        }
+        state.pop("_compiled", None)  # belongs to this process; another loads it from the cache
+        return state
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            self.__dict__[name] = MappingProxyType(value) if isinstance(value, dict) else value
+
+
+class Population(Frozen):
+    """Units that share their equations.
+
+    Parameters
+    ----------
+    size : int
+        Number of units.
+    equations : str
+        Equations in Brian2's grammar, one a line: ``dx/dt = (-x + I)/tau : 1`` is a state,
+        ``r = tanh(x) : 1`` an algebraic variable, ``I : amp`` declares the unit of a name that gets
+        its value from outside. Noise is written ``xi`` (or ``xi_a``, ``xi_b`` for independent
+        ones); ``t`` and ``dt`` are the time and the solver's step.
+    **values : float, array_like, Quantity or callable
+        Parameters, as one value or one a unit, ``tau=10*nd.ms``; and initial values of states,
+        ``x=0.1``, or ``x=lambda rng, size: rng.normal(size=size)``, drawn anew in each trial.
+        Plain numbers are in SI. States start at 0 unless said otherwise.
+
+    Raises
+    ------
+    ValueError
+        For a value that the equations do not use, has another shape than ``()`` or ``(size,)``, is
+        not finite, or, for a time constant (a name that begins with ``tau``), is not positive.
+    neurodyn.EquationError, neurodyn.UnitError
+        For equations that cannot be read, or units that do not fit.
+
+    Notes
+    -----
+    A name that the equations use but nothing gives a value is an input: couplings and signals fill
+    it, and it is 0 where nothing does.
+    """
+
+    def __init__(self, size: int, equations: str, **values: Any):
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"`size` must be a positive number of units; got {size!r}")
+        if not isinstance(equations, str):
+            raise TypeError(f"`equations` must be text; got {type(equations).__name__}")
+        self.size = int(size)
+        self.text = equations
+        found = {name: _value(name, value) for name, value in values.items()}
+        dims = {name: dim for name, (_, dim) in found.items()}
+        self.equations: Equations = parse(equations, tuple(sorted(dims.items())))
+        self.parameters: Mapping[str, float | np.ndarray] = {}
+        self.initial: Mapping[str, InitialValue] = {}
+        states = {v.name for v in self.equations.states}
+        for name, (value, dim) in found.items():
+            if name in states:
+                self.initial[name] = self._checked_initial(name, value, dim)
+            else:
+                self.parameters[name] = self._checked_parameter(name, value)
+        self._check_divisors()
+        self._freeze()
+
+    def _checked_parameter(self, name: str, value) -> float | np.ndarray:
+        known = self.equations.open_names
+        if name not in known:
+            raise ValueError(
+                f"`{name}` is given a value, but the equations do not use it"
+                f"{suggestion(name, known) or '.'} They use {listed(known)}."
+            )
+        if callable(value):
+            raise TypeError(f"`{name}` is a parameter and must be a number or an array, not code")
+        value = checked_array(name, value, self.size)
+        if name in self.equations.shared_names and isinstance(value, np.ndarray):
+            raise ValueError(f"`{name}` is (shared): it takes one value, got shape {value.shape}")
+        if name.startswith("tau") and np.any(np.asarray(value) <= 0):
+            worst = np.min(value)
+            raise ValueError(f"`{name}` is a time constant and must be positive; got {worst:g}")
+        return value
+
+    def _checked_initial(self, name: str, value, dim) -> InitialValue:
+        expected = self.equations.dimension(name)
+        if dim is not None and dim != expected:
+            raise UnitError(
+                f"the initial value of `{name}` must be in {format_dimension(expected)}; "
+                f"got {format_dimension(dim)}"
+            )
+        return value if callable(value) else checked_array(name, value, self.size)
+
+    def _check_divisors(self) -> None:
+        for name in self.equations.divisors:
+            if name not in self.parameters:
+                raise ValueError(
+                    f"the equations divide by `{name}`, which has no value; "
+                    f"give it one: Population(..., {name}=...)"
+                    + suggestion(name, [n for n in self.parameters if n != name])
+                )
+
+    def with_values(self, **values: Any) -> Population:
+        """The same population with other values of some parameters or initial states."""
+        merged: dict[str, Any] = {}
+        for name, value in {**self.parameters, **self.initial}.items():
+            dim = self.equations.dimension(name)
+            merged[name] = value if callable(value) else Quantity(value, dim)
+        for name, value in values.items():
+            if name not in self.equations.open_names and name not in self.equations.variables:
+                known = [*merged, *(v.name for v in self.equations.states)]
+                raise ValueError(f"no value `{name}` to change{suggestion(name, known)}")
+            merged[name] = value
+        return Population(self.size, self.text, **merged)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{n}={_short(v)}" for n, v in self.parameters.items())
+        states = ", ".join(v.name for v in self.equations.states)
+        return f"<Population of {self.size}: states {states or 'none'}; {values}>"
+
+
+# -- small helpers -----------------------------------------------------------------------------
+
+
+def _value(name: str, value):
+    return (value, None) if callable(value) else to_si(value, name)
+
+
+def checked_array(name: str, value, size: int) -> float | np.ndarray:
+    """A finite scalar as float, or a finite array (size,) as a read-only copy."""
+    array = np.array(value, dtype=float)
+    if array.ndim == 0:
+        if not np.isfinite(array):
+            raise ValueError(f"`{name}` must be finite; got {value!r}")
+        return float(array)
+    if array.shape != (size,):
+        raise ValueError(
+            f"`{name}` must be one number or one a unit, shape ({size},); got shape {array.shape}"
+        )
+    if not np.all(np.isfinite(array)):
+        bad = int(np.flatnonzero(~np.isfinite(array))[0])
+        raise ValueError(f"`{name}` must be finite; `{name}[{bad}]` is {array[bad]}")
+    array.setflags(write=False)
+    return array
+
+
+def suggestion(name: str, known) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def listed(names) -> str:
+    return ", ".join(f"`{n}`" for n in names) or "none"
+
+
+def _short(value) -> str:
+    return f"array{value.shape}" if isinstance(value, np.ndarray) else f"{value:g}"
