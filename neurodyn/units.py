@@ -262,6 +262,10 @@ def format_dimension(dim: Dimension) -> str:
     for name, known in _NAMED.items():
         if tuple(dim) == known:
             return name
+    inverse = tuple(-exponent for exponent in dim)
+    for name, known in _NAMED.items():
+        if inverse == known and name.isalpha():
+            return f"{name}**-1"
     parts = []
     for unit, exponent in zip(_BASE_UNITS, dim, strict=True):
         if exponent:

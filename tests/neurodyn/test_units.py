@@ -249,7 +249,7 @@ def test_what_is_no_number(value, got):
         (nd.mV, "V"), (nd.ms, "s"), (nd.kHz, "Hz"), (nd.nS, "S"), (nd.mV / nd.mV, "1"),
         (nd.mV / nd.ms, "V/s"), (nd.second**-0.5, "s**-0.5"), (nd.kelvin, "K"), (nd.pF, "F"),
         (nd.um**2, "m**2"), (nd.mV**2, "m**4*kg**2*s**-6*A**-2"), (nd.second**1.5, "s**(3/2)"),
-        (nd.coulomb / nd.um, "m**-1*s*A"),
+        (nd.coulomb / nd.um, "m**-1*s*A"), (1 / nd.mV, "V**-1"), (1 / nd.second, "Hz"),
     ],
 )  # fmt: skip
 def test_format_of_dimensions(quantity, text):
