@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 from neurodyn._version import __version__
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
-    from neurodyn import analyses, circuits, data, experiments, plot, signals, units, weights
+    from neurodyn import (
+        analyses,
+        circuits,
+        data,
+        experiments,
+        plot,
+        signals,
+        surrogates,
+        units,
+        weights,
+    )
     from neurodyn.equations import EquationError
     from neurodyn.network import Coupling, Network, rate_network
     from neurodyn.population import Population
@@ -52,6 +62,7 @@ _EXPORTS: dict[str, str | None] = {
     "save": "neurodyn.results",
     "signals": None,
     "simulate": "neurodyn.simulation",
+    "surrogates": None,
     "units": None,
     "weights": None,
 }

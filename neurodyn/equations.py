@@ -17,6 +17,7 @@ from functools import lru_cache
 from neurodyn.unit_check import (
     NOISE_DIMENSION,
     REFUSED_FUNCTIONS,
+    argument_dimensions,
     check_units,
     functions,
     import_brian2,
@@ -71,6 +72,8 @@ class Equations:
         Open names that some equation divides by.
     noise_names : tuple of str
         The noise variables, sorted.
+    spike_arguments : tuple of (str, Dimension)
+        What ``spike`` is called with.
     """
 
     states: tuple[Variable, ...]
@@ -79,6 +82,7 @@ class Equations:
     shared_names: tuple[str, ...]
     divisors: tuple[str, ...]
     noise_names: tuple[str, ...]
+    spike_arguments: tuple[tuple[str, Dimension], ...] = ()
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -114,6 +118,7 @@ class Equations:
             tuple(record["shared_names"]),
             tuple(record["divisors"]),
             tuple(record["noise_names"]),
+            tuple((text, tuple(dim)) for text, dim in record["spike_arguments"]),
         )
 
 
@@ -189,6 +194,7 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
     open_names = open_dimensions(trees, dims, kinds, known, differential)
     _check_names([*dims, *open_names, *known])
     check_units(trees, dims, kinds, open_names, differential)
+    spike_arguments = argument_dimensions("spike", trees, dims, open_names)
 
     states, algebraic = [], []
     for name, tree in trees.items():
@@ -209,6 +215,7 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
         tuple(shared),
         tuple(sorted(divisors)),
         tuple(noise),
+        spike_arguments,
     )
 
 

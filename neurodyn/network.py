@@ -282,14 +282,16 @@ class Network(Frozen):
             per_unit = tuple(
                 n for n, v in population.parameters.items() if isinstance(v, np.ndarray)
             )
+            surrogate = population.surrogate.formula if population.surrogate else ""
             populations.append(
                 PopulationStructure(
                     name,
                     population.equations,
-                    tuple(n for n in population.parameters if n not in per_unit),
+                    tuple(n for n in population.compiled_values if n not in per_unit),
                     per_unit,
                     inputs,
                     tuple(n for n in inputs if (name, n) not in targets or f"{name}.{n}" in driven),
+                    surrogate,
                 )
             )
         couplings = tuple(
@@ -349,9 +351,10 @@ class Network(Frozen):
         Parameters
         ----------
         **values
-            By full name, ``net.with_values(**{"E.tau": 20*nd.ms, "E.r->E.I_rec": W})``. The new
-            network shares the compiled code unless a scalar parameter becomes an array, or weights
-            change their kind.
+            By full name, ``net.with_values(**{"E.tau": 20*nd.ms, "E.r->E.I_rec": W})``;
+            ``"E.surrogate"`` is the population's surrogate. The new network shares the compiled
+            code unless a scalar parameter becomes an array, or weights or a surrogate change their
+            kind.
         """
         by_population: dict[str, dict[str, Any]] = {}
         by_label: dict[str, Any] = {}
@@ -364,7 +367,9 @@ class Network(Frozen):
                     )
                 by_label[name] = value
             else:
-                population, variable = self.split(name)
+                population, _, variable = name.partition(".")
+                if variable != "surrogate" or population not in self.populations:
+                    population, variable = self.split(name)
                 by_population.setdefault(population, {})[variable] = value
         populations = {
             name: p.with_values(**by_population[name]) if name in by_population else p

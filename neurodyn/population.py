@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurodyn.equations import Equations, parse
+from neurodyn.surrogates import Surrogate, choose
 from neurodyn.units import Quantity, UnitError, format_dimension, to_si
 
 #: An initial value: a number, an array (unit,), or a function of (Generator, size).
@@ -53,7 +54,12 @@ class Population(Frozen):
         Equations in Brian2's grammar, one a line: ``dx/dt = (-x + I)/tau : 1`` is a state,
         ``r = tanh(x) : 1`` an algebraic variable, ``I : amp`` declares the unit of a name that gets
         its value from outside. Noise is written ``xi`` (or ``xi_a``, ``xi_b`` for independent
-        ones); ``t`` and ``dt`` are the time and the solver's step.
+        ones); ``t`` and ``dt`` are the time and the solver's step. ``spike(x)`` is 1 where x > 0,
+        else 0, and gradients pass it by its surrogate.
+    surrogate : Surrogate, optional
+        What gradients take for the derivative of ``spike``, in all equations of the population:
+        ``nd.surrogates.FastSigmoid(slope=25)``, the default where the arguments of ``spike`` have
+        no unit, or another of `neurodyn.surrogates`.
     **values : float, array_like, Quantity or callable
         Parameters, as one value or one a unit, ``tau=10*nd.ms``; and initial values of states,
         ``x=0.1``, or ``x=lambda rng, size: rng.normal(size=size)``, drawn anew in each trial.
@@ -73,7 +79,9 @@ class Population(Frozen):
     it, and it is 0 where nothing does.
     """
 
-    def __init__(self, size: int, equations: str, **values: Any):
+    def __init__(
+        self, size: int, equations: str, *, surrogate: Surrogate | None = None, **values: Any
+    ):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"`size` must be a positive number of units; got {size!r}")
         if not isinstance(equations, str):
@@ -92,6 +100,7 @@ class Population(Frozen):
             else:
                 self.parameters[name] = self._checked_parameter(name, value)
         self._check_divisors()
+        self.surrogate = choose(surrogate, self.equations.spike_arguments)
         self._freeze()
 
     def _checked_parameter(self, name: str, value) -> float | np.ndarray:
@@ -129,8 +138,14 @@ class Population(Frozen):
                     + suggestion(name, [n for n in self.parameters if n != name])
                 )
 
+    @property
+    def compiled_values(self) -> dict[str, float | np.ndarray]:
+        """All that compiled code is given: the parameters and the numbers of the surrogate."""
+        return {**self.parameters, **(self.surrogate.numbers if self.surrogate else {})}
+
     def with_values(self, **values: Any) -> Population:
-        """The same population with other values of some parameters or initial states."""
+        """The same population with other parameters, initial states or another surrogate."""
+        surrogate = values.pop("surrogate", self.surrogate)
         merged: dict[str, Any] = {}
         for name, value in {**self.parameters, **self.initial}.items():
             dim = self.equations.dimension(name)
@@ -140,10 +155,12 @@ class Population(Frozen):
                 known = [*merged, *(v.name for v in self.equations.states)]
                 raise ValueError(f"no value `{name}` to change{suggestion(name, known)}")
             merged[name] = value
-        return Population(self.size, self.text, **merged)
+        return Population(self.size, self.text, surrogate=surrogate, **merged)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{n}={_short(v)}" for n, v in self.parameters.items())
+        if self.surrogate is not None:
+            values += f"{', ' if values else ''}surrogate={self.surrogate!r}"
         states = ", ".join(v.name for v in self.equations.states)
         return f"<Population of {self.size}: states {states or 'none'}; {values}>"
 

@@ -19,7 +19,7 @@ DIMENSIONLESS_FUNCTIONS = ("sigmoid", "softplus", "log1p")
 #: Functions that keep the unit of their first argument.
 UNIT_KEEPING_FUNCTIONS = {"relu": 1, "leaky_relu": 2}
 #: Functions of any unit whose value is a plain number.
-UNIT_DROPPING_FUNCTIONS = ("heaviside",)
+UNIT_DROPPING_FUNCTIONS = ("heaviside", "spike")
 #: Brian2's functions that mean nothing here, with the remedy.
 REFUSED_FUNCTIONS = {
     "rand": "write noise as `xi`",
@@ -233,7 +233,7 @@ class _Inference:
                 node.args[0], None if expected is None else tuple(2 * e for e in expected)
             )
         else:
-            inner = None if name in ("int", "sign", "heaviside") else DIMENSIONLESS
+            inner = None if name in ("int", "sign", *UNIT_DROPPING_FUNCTIONS) else DIMENSIONLESS
             for argument in node.args:
                 self.push(argument, inner)
 
@@ -254,20 +254,10 @@ def _number(node) -> float | None:
 def check_units(trees, dims, kinds, open_names, differential) -> None:
     """Brian2's own check of every equation, with all dimensions known."""
     from brian2 import DimensionMismatchError
-    from brian2.core.namespace import DEFAULT_CONSTANTS
-    from brian2.core.variables import Constant
     from brian2.equations.unitcheck import check_dimensions
 
-    variables = {**functions(), **DEFAULT_CONSTANTS}
-    every = {**dims, **open_names, **_SPECIAL_DIMENSIONS}
-    for tree in trees.values():
-        for node in ast.walk(tree):
-            if hasattr(node, "unit"):
-                every[node.id] = tuple(map(float, node.unit.dim._dims))
-            elif isinstance(node, ast.Name) and is_noise(node.id):
-                every[node.id] = NOISE_DIMENSION
-    for name, dim in every.items():
-        variables[name] = Constant(name, value=1.0, dimensions=_brian2_dimension(dim))
+    every = _every_dimension(trees, dims, open_names)
+    variables = _brian2_variables(every)
     for name, tree in trees.items():
         expected = _expected(name, dims, kinds, differential)
         left = f"d{name}/dt" if kinds[name] == differential else name
@@ -277,6 +267,47 @@ def check_units(trees, dims, kinds, open_names, differential) -> None:
             check_dimensions(text, _brian2_dimension(expected), variables)
         except DimensionMismatchError as error:
             raise UnitError(_unit_message(left, text, expected, open_names, error)) from None
+
+
+def _every_dimension(trees, dims, open_names) -> dict[str, Dimension]:
+    """Dimension of every name in the trees, units and noise included."""
+    every = {**dims, **open_names, **_SPECIAL_DIMENSIONS}
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if hasattr(node, "unit"):
+                every[node.id] = tuple(map(float, node.unit.dim._dims))
+            elif isinstance(node, ast.Name) and is_noise(node.id):
+                every[node.id] = NOISE_DIMENSION
+    return every
+
+
+def _brian2_variables(every: dict[str, Dimension]) -> dict:
+    """All that a name can mean, as Brian2's unit check wants it."""
+    from brian2.core.namespace import DEFAULT_CONSTANTS
+    from brian2.core.variables import Constant
+
+    variables = {**functions(), **DEFAULT_CONSTANTS}
+    for name, dim in every.items():
+        variables[name] = Constant(name, value=1.0, dimensions=_brian2_dimension(dim))
+    return variables
+
+
+def argument_dimensions(
+    function: str, trees, dims, open_names
+) -> tuple[tuple[str, Dimension], ...]:
+    """Text and dimension of the argument of each call of a function of one argument."""
+    from brian2.parsing.expressions import parse_expression_dimensions
+
+    nodes = [node for tree in trees.values() for node in ast.walk(tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.func.id == function]
+    texts = dict.fromkeys(ast.unparse(call.args[0]) for call in calls)
+    if not texts:
+        return ()
+    variables = _brian2_variables(_every_dimension(trees, dims, open_names))
+    return tuple(
+        (text, tuple(map(float, parse_expression_dimensions(text, variables)._dims)))
+        for text in texts
+    )
 
 
 def _check_exponents(tree: ast.expr, dims: dict[str, Dimension]) -> None:

@@ -95,7 +95,7 @@ class CompiledNetwork:
         members = zip(self.structure.populations, self.network.populations.values(), strict=True)
         for structure, population in members:
             if structure.scalars:
-                values = [population.parameters[n] for n in structure.scalars]
+                values = [population.compiled_values[n] for n in structure.scalars]
                 found.append(np.array(values, dtype=self.dtype))
             if structure.per_unit:
                 rows = np.stack([population.parameters[n] for n in structure.per_unit])
@@ -323,8 +323,10 @@ class CompiledNetwork:
         for structure, (scalars, units) in zip(
             self.structure.populations, gradients, strict=True
         ):
+            given = self.network.populations[structure.name].parameters
             for k, name in enumerate(structure.scalars):
-                parameters[f"{structure.name}.{name}"] = trimmed(scalars[k])
+                if name in given:  # the numbers of a surrogate are no parameters
+                    parameters[f"{structure.name}.{name}"] = trimmed(scalars[k])
             for k, name in enumerate(structure.per_unit):
                 parameters[f"{structure.name}.{name}"] = trimmed(units[k])
 

@@ -14,6 +14,7 @@ import sympy
 from sympy.core.function import ArgumentIndexError
 from sympy.printing.str import StrPrinter
 
+from neurodyn.surrogates import PREFIX
 from neurodyn.unit_check import import_brian2
 
 import_brian2()
@@ -156,6 +157,24 @@ class heaviside(_Flat):
     """1 where x > 0, else 0."""
 
 
+class spike(_Elementwise):
+    """The value of `heaviside` with a derivative that the population chooses."""
+
+    nargs = 1
+
+    def fdiff(self, argindex=1):
+        return surrogate(self.args[0])
+
+
+class surrogate(_Elementwise):
+    """Stands for the derivative of `spike` until `with_surrogate` says which."""
+
+    nargs = 1
+
+    def fdiff(self, argindex=1):
+        raise ArgumentIndexError(self, argindex)
+
+
 class floor(_Flat):
     """Largest integer not above x."""
 
@@ -236,6 +255,7 @@ FUNCTIONS = {
     "abs": absolute,
     "sign": sign,
     "heaviside": heaviside,
+    "spike": spike,
     "floor": floor,
     "ceil": ceil,
     "int": indicator,
@@ -275,6 +295,24 @@ def to_sympy(text: str) -> sympy.Expr:
     """Expression text in Brian2's grammar as a SymPy tree over real symbols."""
     tree = sympy.sympify(_Renderer().render_node(ast.parse(text, mode="eval").body))
     return tree.replace(sympy.Abs, absolute)  # SymPy makes one of sqrt(x**2)
+
+
+def with_surrogate(expression: sympy.Expr, formula: str) -> sympy.Expr:
+    """Put a formula in the place of every derivative of `spike`.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+    formula : str
+        Text of a `neurodyn.surrogates.Surrogate`, of ``x`` and of its numbers; ``"0"`` gives the
+        true derivative.
+    """
+    if not expression.has(surrogate):
+        return expression
+    tree = to_sympy(formula)
+    numbers = {s: sympy.Symbol(f"{PREFIX}{s.name}", real=True) for s in tree.free_symbols}
+    x = sympy.Symbol("x", real=True)
+    return expression.replace(surrogate, lambda argument: tree.xreplace({**numbers, x: argument}))
 
 
 class _TextPrinter(StrPrinter):

@@ -103,6 +103,10 @@ class _Printer(PythonCodePrinter):
 
     _print_Abs = _print_absolute
 
+    def _print_spike(self, expr):
+        self.used.add("heaviside")
+        return f"heaviside({self._print(expr.args[0])})"
+
     def _print_power(self, expr):
         base, exponent = (self.parenthesize(a, PRECEDENCE["Func"]) for a in expr.args)
         return f"real({base}**{exponent})"

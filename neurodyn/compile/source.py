@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import sympy
 
 from neurodyn.compile import library
-from neurodyn.compile.expressions import to_sympy
+from neurodyn.compile.expressions import to_sympy, with_surrogate
 from neurodyn.compile.printer import lines, local, symbol
 from neurodyn.compile.structure import WEIGHT_ARRAYS, PopulationStructure, Structure
 
@@ -320,7 +320,7 @@ class ModuleWriter:
             for name in variable.uses:
                 if name not in per_element:
                     continue
-                value = sympy.diff(expression, symbol(name))
+                value = _derivative(population, expression, name)
                 if value == 0:
                     continue
                 uniform = value.free_symbols <= shared
@@ -489,7 +489,7 @@ class ModuleWriter:
         name = self.names[p]
         terms = []
         for variable in population.equations.variables.values():
-            derivative = sympy.diff(to_sympy(variable.expression), symbol(parameter))
+            derivative = _derivative(population, to_sympy(variable.expression), parameter)
             is_state = variable.name in population.states
             equation = f"d{variable.name}" if is_state else variable.name
             terms.append(derivative * symbol(f"_l_{equation}"))
@@ -571,6 +571,11 @@ from numba import njit
         if name.startswith("xi"):
             return "    standard normal number of this step"
         return ""
+
+
+def _derivative(population: PopulationStructure, expression: sympy.Expr, name: str) -> sympy.Expr:
+    """Partial derivative, through spikes by the population's surrogate."""
+    return with_surrogate(sympy.diff(expression, symbol(name)), population.surrogate)
 
 
 def _inlined(assignments, names):

@@ -11,7 +11,7 @@ import textwrap
 
 import sympy
 
-from neurodyn.compile.expressions import exprel, to_sympy
+from neurodyn.compile.expressions import exprel, to_sympy, with_surrogate
 from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
 
@@ -229,7 +229,7 @@ class ExponentialEuler(Stepper):
         return self.update(assign)
 
     def _slope(self, p: int, state: str, drift: sympy.Expr) -> sympy.Expr:
-        """Total derivative of the drift by its own state, inputs held."""
+        """Total derivative of the drift by its own state, inputs held; spikes have none."""
         population = self.structure.populations[p]
         sensitivity = {state: sympy.Integer(1)}
         for variable in population.equations.algebraic:
@@ -237,7 +237,8 @@ class ExponentialEuler(Stepper):
             sensitivity[variable.name] = sympy.Add(
                 *(sympy.diff(expression, symbol(n)) * d for n, d in sensitivity.items())
             )
-        return sympy.Add(*(sympy.diff(drift, symbol(n)) * d for n, d in sensitivity.items()))
+        slope = sympy.Add(*(sympy.diff(drift, symbol(n)) * d for n, d in sensitivity.items()))
+        return with_surrogate(slope, "0")
 
 
 class Heun(Stepper):

@@ -38,6 +38,8 @@ class PopulationStructure:
         Names that couplings or signals fill.
     driven : tuple of str
         The inputs that have an external drive.
+    surrogate : str
+        Formula of the derivative of ``spike``.
     """
 
     name: str
@@ -46,6 +48,7 @@ class PopulationStructure:
     per_unit: tuple[str, ...]
     inputs: tuple[str, ...]
     driven: tuple[str, ...]
+    surrogate: str = ""
 
     @property
     def identifier(self) -> str:

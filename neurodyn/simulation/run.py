@@ -443,6 +443,9 @@ class Run:
             for name, p in network.populations.items()
             for n, value in p.parameters.items()
         }
+        for name, p in network.populations.items():
+            if p.surrogate is not None:
+                parameters[f"{name}.surrogate"] = p.surrogate
         equations = "\n".join(f"{name}:\n{p.text}" for name, p in network.populations.items())
         run = {
             "dt": self.dt,

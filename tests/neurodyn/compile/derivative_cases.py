@@ -327,9 +327,70 @@ def ltc() -> Case:
     return case(network, field)
 
 
+# -- spikes ------------------------------------------------------------------------------------
+
+
+def spike(x, derivative):
+    """1 where x > 0, else 0; a complex step passes it by the derivative that it is given."""
+    value = 1.0 * (x.real > 0)
+    return value + 1j * derivative(x.real) * x.imag if np.iscomplexobj(x) else value
+
+
+def spiking() -> Case:
+    """Spikes of adaptive units, of units driven by them, and of relays without a state."""
+    adaptive = """
+    dv/dt = (-v + rec + ext - v_th*z)/tau : 1
+    da/dt = (-a + z)/tau_a : 1
+    z = spike(v - v_th - b*a) : 1
+    out = gain*z*(1 + tanh(a)) : 1
+    """
+    driven = "dv/dt = (-v + 2*exc*spike(v + exc))/tau : 1\nz = spike(v - v_th)*spike(bias - v) : 1"
+    surrogates = nd.surrogates
+    network = nd.Network(
+        {
+            "A": nd.Population(5, adaptive, tau=0.1, tau_a=np.linspace(0.2, 0.6, 5), b=0.7,
+                               gain=1.5, v_th=_normal(53, 5),
+                               surrogate=surrogates.FastSigmoid(slope=3.0)),
+            "D": nd.Population(3, driven, tau=0.05, v_th=-0.6, bias=1 + _normal(54, 3),
+                               surrogate=surrogates.ArcTan(slope=1.5, dampening=0.75)),
+            "R": nd.Population(4, "y = spike(drive + shift) : 1", shift=0.1,
+                               surrogate=surrogates.Triangle(slope=0.4)),
+            "S": nd.Population(2, "y = spike(drive) : 1",
+                               surrogate=surrogates.Exponential(slope=2.0, dampening=0.5)),
+        },
+        [
+            nd.Coupling("A.out", "D.exc", _normal(55, 3, 5)),
+            nd.Coupling("D.z", "A.rec", _normal(56, 5, 3)),
+            nd.Coupling("A.out", "R.drive", _normal(57, 4, 5)),
+            nd.Coupling("R.y", "S.drive", nd.weights.LowRank(_normal(58, 2, 1), _normal(59, 4, 1))),
+            nd.Coupling("S.y", "A.rec", _normal(60, 5, 2)),
+        ],
+    )  # fmt: skip
+
+    def field(v):
+        x, a, y = v["state"][:5], v["state"][5:10], v["state"][10:]
+        z = spike(x - v["A.v_th"] - v["A.b"] * a, lambda x: 1 / (1 + 3 * abs(x)) ** 2)
+        out = v["A.gain"] * z * (1 + np.tanh(a))
+        arctan = lambda x: 0.75 / (1 + (0.75 * np.pi * x) ** 2)  # noqa: E731
+        exc = v["A.out->D.exc:W"] @ out
+        dy = (-y + 2 * exc * spike(y + exc, arctan)) / v["D.tau"]
+        zd = spike(y - v["D.v_th"], arctan) * spike(v["D.bias"] - y, arctan)
+        drive = v["A.out->R.drive:W"] @ out
+        r = spike(drive + v["R.shift"], lambda x: 0.3 * np.maximum(0, 1 - 0.4 * abs(x)))
+        label = "R.y->S.drive"
+        s = v[f"{label}:m"] @ (v[f"{label}:n"].T @ r)
+        s = spike(s, lambda x: 0.5 * np.exp(-2 * abs(x)))
+        rec = v["D.z->A.rec:W"] @ zd + v["S.y->A.rec:W"] @ s
+        dx = (-x + rec + v["A.ext"] - v["A.v_th"] * z) / v["A.tau"]
+        return np.concatenate([dx, (-a + z) / v["A.tau_a"], dy])
+
+    return case(network, field, A__ext=_normal(61, 5))
+
+
 CASES = {
     make.__name__: make
     for make in (
         voltage, activity, excitatory_inhibitory, kuramoto, whitening, nested, gru, lstm, lem, ltc,
+        spiking,
     )
 }  # fmt: skip

@@ -13,9 +13,10 @@ ORDINARY = """
 dxx/dt = (-xx + aa + bb + scalar1*sin(t/unit1) + noise1*xi)/unit1 + dt*Hz**2 : 1
 rr = tanh(xx)*exp(xx) + log(xx) + cos(xx) + sigmoid(xx) + expm1(xx) + log1p(xx) + softplus(xx) : 1
 ss = exprel(xx) + relu(xx) + leaky_relu(xx, aa) + clip(xx, 0, 1) + sign(xx) + heaviside(xx) : 1
+zz = spike(xx) : 1
 tt = tan(xx) + arctan(xx) + floor(xx) + ceil(xx) + abs(xx) + xx % aa + xx**scalar1 + sqrt(xx) : 1
 """
-MINE = {"xx", "aa", "bb", "scalar1", "unit1", "noise1", "rr", "ss", "tt", "xi"}
+MINE = {"xx", "aa", "bb", "scalar1", "unit1", "noise1", "rr", "ss", "tt", "zz", "xi"}
 
 
 def names_in(source):
