@@ -26,24 +26,28 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         units,
         weights,
     )
+    from neurodyn.coupling import Coupling, PoissonInput
     from neurodyn.equations import EquationError
-    from neurodyn.network import Coupling, Network, rate_network
+    from neurodyn.network import Network, rate_network
     from neurodyn.population import Population
     from neurodyn.results import final_state, load, save
     from neurodyn.simulation import SimulationDiverged, simulate
     from neurodyn.simulation.recording import concatenate
-    from neurodyn.solvers import RK4, DormandPrince, Euler, ExponentialEuler, Heun, Solver
+    from neurodyn.solvers import RK4, DormandPrince, Euler, Exact, ExponentialEuler, Heun, Solver
+    from neurodyn.spike_sources import poisson_source, spike_source
     from neurodyn.units import Quantity, UnitError
 
 #: Where each public name lives; None for the modules themselves.
 _EXPORTS: dict[str, str | None] = {
-    "Coupling": "neurodyn.network",
+    "Coupling": "neurodyn.coupling",
     "DormandPrince": "neurodyn.solvers",
     "EquationError": "neurodyn.equations",
     "Euler": "neurodyn.solvers",
+    "Exact": "neurodyn.solvers",
     "ExponentialEuler": "neurodyn.solvers",
     "Heun": "neurodyn.solvers",
     "Network": "neurodyn.network",
+    "PoissonInput": "neurodyn.coupling",
     "Population": "neurodyn.population",
     "Quantity": "neurodyn.units",
     "RK4": "neurodyn.solvers",
@@ -58,10 +62,12 @@ _EXPORTS: dict[str, str | None] = {
     "final_state": "neurodyn.results",
     "load": "neurodyn.results",
     "plot": None,
+    "poisson_source": "neurodyn.spike_sources",
     "rate_network": "neurodyn.network",
     "save": "neurodyn.results",
     "signals": None,
     "simulate": "neurodyn.simulation",
+    "spike_source": "neurodyn.spike_sources",
     "surrogates": None,
     "units": None,
     "weights": None,

@@ -14,6 +14,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
+from neurodyn.statements import (
+    RAND,
+    StatementError,
+    count_rand,
+    read_condition,
+    read_statements,
+)
 from neurodyn.unit_check import (
     NOISE_DIMENSION,
     REFUSED_FUNCTIONS,
@@ -25,7 +32,7 @@ from neurodyn.unit_check import (
     open_dimensions,
     variable_names,
 )
-from neurodyn.units import Dimension
+from neurodyn.units import DIMENSIONLESS, Dimension
 
 
 class EquationError(ValueError):
@@ -57,6 +64,25 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Spiking:
+    """When units spike, and what a spike does to them.
+
+    Attributes
+    ----------
+    threshold : str
+        Expression that is 1 where a unit spikes, else 0.
+    reset : tuple of (str, str)
+        State and expression of its new value, one after the other.
+    clamped : tuple of str
+        States that do not move while a unit is refractory.
+    """
+
+    threshold: str
+    reset: tuple[tuple[str, str], ...]
+    clamped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Equations:
     """The parsed equations of one population.
 
@@ -72,8 +98,10 @@ class Equations:
         Open names that some equation divides by.
     noise_names : tuple of str
         The noise variables, sorted.
+    spiking : Spiking or None
+        None for units that do not spike.
     spike_arguments : tuple of (str, Dimension)
-        What ``spike`` is called with.
+        What the function ``spike`` is called with.
     """
 
     states: tuple[Variable, ...]
@@ -82,7 +110,13 @@ class Equations:
     shared_names: tuple[str, ...]
     divisors: tuple[str, ...]
     noise_names: tuple[str, ...]
+    spiking: Spiking | None = None
     spike_arguments: tuple[tuple[str, Dimension], ...] = ()
+
+    @property
+    def uses_rand(self) -> bool:
+        """Whether the threshold draws a random number."""
+        return self.spiking is not None and RAND in _names_in(self.spiking.threshold)
 
     @property
     def variables(self) -> dict[str, Variable]:
@@ -118,12 +152,29 @@ class Equations:
             tuple(record["shared_names"]),
             tuple(record["divisors"]),
             tuple(record["noise_names"]),
+            _spiking_from_json(record["spiking"]),
             tuple((text, tuple(dim)) for text, dim in record["spike_arguments"]),
         )
 
 
+def _spiking_from_json(record: dict | None) -> Spiking | None:
+    if record is None:
+        return None
+    reset = tuple((target, value) for target, value in record["reset"])
+    return Spiking(record["threshold"], reset, tuple(record["clamped"]))
+
+
+def _names_in(expression: str) -> set[str]:
+    return {n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name)}
+
+
 @lru_cache(maxsize=256)
-def parse(text: str, known: tuple[tuple[str, Dimension | None], ...] = ()) -> Equations:
+def parse(
+    text: str,
+    known: tuple[tuple[str, Dimension | None], ...] = (),
+    threshold: str | None = None,
+    reset: str | None = None,
+) -> Equations:
     """Parse and unit-check equation text.
 
     Parameters
@@ -134,6 +185,10 @@ def parse(text: str, known: tuple[tuple[str, Dimension | None], ...] = ()) -> Eq
     known : tuple of (name, dimension or None)
         Names that have a value, with the dimension of the value; None for a plain number, whose
         dimension is then inferred from the equations.
+    threshold : str, optional
+        Condition in which a unit spikes, ``"v > v_th"``; `rand()` in it is a uniform number.
+    reset : str, optional
+        Statements that a spike carries out, ``"v = v_reset; w += b"``.
 
     Returns
     -------
@@ -149,16 +204,18 @@ def parse(text: str, known: tuple[tuple[str, Dimension | None], ...] = ()) -> Eq
     """
     from neurodyn.compile import cache
 
-    key = json.dumps([text, known])
+    key = json.dumps([text, known, threshold, reset])
     stored = cache.load_text("equations", key)
     if stored is not None:
         return Equations.from_json(stored)
-    equations = _parse(text, dict(known))
+    equations = _parse(text, dict(known), threshold, reset)
     cache.store_text("equations", key, equations.to_json())
     return equations
 
 
-def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
+def _parse(
+    text: str, known: dict[str, Dimension | None], threshold: str | None, reset: str | None
+) -> Equations:
     brian2 = import_brian2()
     from brian2.equations import equations as brian2_equations
 
@@ -173,14 +230,20 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
 
     differential = brian2_equations.DIFFERENTIAL_EQUATION
     parameter = brian2_equations.PARAMETER
-    shared, trees, dims, kinds = [], {}, {}, {}
+    shared, clamped, trees, dims, kinds = [], [], {}, {}, {}
     for equation in parsed.values():
         name = equation.varname
-        if unknown := set(equation.flags) - {"constant", "shared"}:
+        allowed = {"constant", "shared"}
+        if equation.type == differential and threshold is not None:
+            allowed = {"unless refractory"}
+        if unknown := set(equation.flags) - allowed:
             raise EquationError(
-                f"the flag ({sorted(unknown)[0]}) of `{name}` has no meaning here; "
-                "the flags are (constant) and (shared)"
+                f"the flag ({sorted(unknown)[0]}) of `{name}` has no meaning here; the flags are "
+                "(constant) and (shared), and, for a state of units with a threshold, "
+                "(unless refractory)"
             )
+        if "unless refractory" in equation.flags:
+            clamped.append(name)
         if "shared" in equation.flags:
             shared.append(name)
         if name in known and equation.type == brian2_equations.SUBEXPRESSION:
@@ -191,20 +254,34 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
         kinds[name] = equation.type
         if equation.type != parameter:
             trees[name] = _expand(_tree(str(equation.expr), name), known, set(parsed.names))
+    spikes = _spike_trees(threshold, reset, known, set(parsed.names))
+    for key, (target, tree) in spikes.items():
+        if target is not None and kinds.get(target) != differential:
+            raise EquationError(
+                f"`reset` changes `{target}`, which is not a state"
+                f"{_suggest(target, [n for n in kinds if kinds[n] == differential])}; a quantity "
+                f"that only spikes change is a state too: `d{target}/dt = 0*.../second : ...`"
+            )
+        trees[key] = tree
+        dims[key] = DIMENSIONLESS if target is None else dims[target]
+        kinds[key] = brian2_equations.SUBEXPRESSION
     open_names = open_dimensions(trees, dims, kinds, known, differential)
-    _check_names([*dims, *open_names, *known])
+    _check_names([*(set(dims) - set(spikes)), *open_names, *known])
     check_units(trees, dims, kinds, open_names, differential)
     spike_arguments = argument_dimensions("spike", trees, dims, open_names)
 
     states, algebraic = [], []
     for name, tree in trees.items():
         uses, tree = tuple(variable_names(tree)), _numeric_units(tree)
+        trees[name] = tree
         _check_real(name, ast.unparse(tree))
+        if name in spikes:
+            continue
         if kinds[name] == differential:
             states.append(_state(name, dims[name], tree, uses))
         else:
             algebraic.append(Variable(name, dims[name], ast.unparse(tree), {}, uses))
-    if not states and not algebraic:
+    if not states and not algebraic and threshold is None:
         raise EquationError(f"the equations define no variable:\n{_numbered(text)}")
     divisors = {n for tree in trees.values() for n in _divisors(tree)} & set(open_names)
     noise = sorted({xi for state in states for xi in state.noise})
@@ -215,8 +292,46 @@ def _parse(text: str, known: dict[str, Dimension | None]) -> Equations:
         tuple(shared),
         tuple(sorted(divisors)),
         tuple(noise),
+        None if threshold is None else _spiking(trees, spikes, clamped),
         spike_arguments,
     )
+
+
+#: Where messages and internal tables speak of the threshold; resets are ``reset 0``, ``reset 1``...
+_THRESHOLD = "threshold"
+
+
+def _spike_trees(
+    threshold: str | None, reset: str | None, known, defined: set[str]
+) -> dict[str, tuple[str | None, ast.expr]]:
+    """Threshold and reset statements as further equations: key to (state that changes, tree)."""
+    found: dict[str, tuple[str | None, ast.expr]] = {}
+    if threshold is None:
+        return found
+    try:
+        found[_THRESHOLD] = (None, read_condition(threshold, "`threshold`"))
+        for k, (target, tree) in enumerate(read_statements(reset or "", "`reset`")):
+            found[f"reset {k}"] = (target, tree)
+    except StatementError as error:
+        raise EquationError(str(error)) from None
+    trees = [tree for _, tree in found.values()]
+    if count_rand(*trees) > 1 or count_rand(*trees[1:]):
+        raise EquationError("`rand()` can stand once, in `threshold`")
+    for key, (target, tree) in found.items():
+        if noise := next(filter(is_noise, variable_names(tree)), None):
+            raise EquationError(
+                f"`{noise}` cannot stand in `threshold` or `reset`; a random threshold is written "
+                "with rand(): `rand() < rho*dt`"
+            )
+        found[key] = (target, _expand(tree, known, defined))
+    return found
+
+
+def _spiking(trees, spikes, clamped) -> Spiking:
+    reset = tuple(
+        (target, ast.unparse(trees[key])) for key, (target, _) in spikes.items() if target
+    )
+    return Spiking(ast.unparse(trees[_THRESHOLD]), reset, tuple(clamped))
 
 
 # -- reading expressions -----------------------------------------------------------------------

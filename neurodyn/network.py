@@ -1,66 +1,32 @@
-"""Populations joined by couplings: `Coupling` and `Network`.
+"""Populations joined by couplings: `Network`.
 
-Both are immutable. A network is checked when it is made: every name, shape, unit and value is
+It is immutable. A network is checked when it is made: every name, shape, unit and value is
 known to fit before anything is compiled or run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn.compile.structure import CouplingStructure, PopulationStructure, Structure
+from neurodyn.compile.structure import (
+    SPIKE,
+    CouplingStructure,
+    PopulationStructure,
+    Structure,
+)
+from neurodyn.coupling import Coupling, PoissonInput
 from neurodyn.population import Frozen, Population, checked_array, listed, suggestion
-from neurodyn.units import UnitError, format_dimension, to_si
-from neurodyn.weights import Weights, as_weights
+from neurodyn.units import DIMENSIONLESS, UnitError, format_dimension, to_si
+from neurodyn.weights import as_weights
+from neurodyn.weights.delivery import delivery_kind
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
-
-
-@dataclass(frozen=True)
-class Coupling:
-    """A linear map from a variable of one population to an input of another.
-
-    Parameters
-    ----------
-    source : str
-        ``"population.variable"``, a state, algebraic variable or input.
-    target : str
-        ``"population.input"``. Several couplings onto one input add up.
-    weights : array_like, SciPy sparse matrix or Weights
-        Always ``[post, pre]``: the input is ``weights @ source``.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not ``population.variable``, or weights that are not finite numbers in
-        two dimensions.
-    """
-
-    source: str
-    target: str
-    weights: Weights
-
-    def __post_init__(self):
-        for role in ("source", "target"):
-            name = getattr(self, role)
-            if not isinstance(name, str) or name.count(".") != 1:
-                raise ValueError(f'`{role}` must be "population.variable"; got {name!r}')
-        weights = as_weights(self.weights, name=f"weights of {self.label}")
-        object.__setattr__(self, "weights", weights)
-
-    @property
-    def label(self) -> str:
-        """``"source->target"``."""
-        return f"{self.source}->{self.target}"
-
-    def __repr__(self) -> str:
-        return f"<Coupling {self.label}: {self.weights!r}>"
 
 
 class Network(Frozen):
@@ -70,7 +36,7 @@ class Network(Frozen):
     ----------
     populations : dict of str to Population or Network
         A network as a member brings its populations in under ``"member/population"``.
-    couplings : sequence of Coupling
+    couplings : sequence of Coupling or PoissonInput
         Among the populations, nested ones by their full name.
 
     Raises
@@ -95,25 +61,28 @@ class Network(Frozen):
     def __init__(
         self,
         populations: Mapping[str, Population | Network],
-        couplings: Sequence[Coupling] = (),
+        couplings: Sequence[Coupling | PoissonInput] = (),
     ):
         if not isinstance(populations, Mapping):
             raise TypeError(
                 f'`populations` must be a dict of names, {{"E": Population(...)}}; '
                 f"got {type(populations).__name__}"
             )
-        if isinstance(couplings, Coupling):
+        if isinstance(couplings, (Coupling, PoissonInput)):
             raise TypeError("`couplings` must be a list of Couplings; got one Coupling, not a list")
         flat: dict[str, Population] = {}
-        flat_couplings: list[Coupling] = []
+        flat_couplings: list[Coupling | PoissonInput] = []
         for name, member in populations.items():
             _check_name(name)
             if isinstance(member, Network):
                 for inner, population in member.populations.items():
                     flat[f"{name}/{inner}"] = population
                 flat_couplings += [
-                    Coupling(f"{name}/{c.source}", f"{name}/{c.target}", c.weights)
+                    replace(c, source=f"{name}/{c.source}", target=f"{name}/{c.target}")
                     for c in member.couplings
+                ]
+                flat_couplings += [
+                    replace(c, target=f"{name}/{c.target}") for c in member.poisson_inputs
                 ]
             elif isinstance(member, Population):
                 flat[name] = member
@@ -125,7 +94,7 @@ class Network(Frozen):
         if not flat:
             raise ValueError("`populations` is empty: a network needs at least one population")
         for coupling in couplings:
-            if not isinstance(coupling, Coupling):
+            if not isinstance(coupling, (Coupling, PoissonInput)):
                 raise TypeError(
                     f"`couplings` must hold Couplings; got {type(coupling).__name__}: {coupling!r}"
                 )
@@ -161,7 +130,8 @@ class Network(Frozen):
 
     def _names(self, population: str) -> list[str]:
         equations = self.populations[population].equations
-        return [*equations.variables, *equations.open_names, *equations.noise_names]
+        names = [*equations.variables, *equations.open_names, *equations.noise_names]
+        return [*names, SPIKE] if equations.spiking else names
 
     @cached_property
     def state_names(self) -> tuple[str, ...]:
@@ -234,13 +204,20 @@ class Network(Frozen):
     def dimension(self, name: str):
         """SI dimension of a variable, input or parameter."""
         population, variable = self.split(name)
+        if variable == SPIKE:
+            return DIMENSIONLESS
         return self.populations[population].equations.dimension(variable)
+
+    @property
+    def spiking_populations(self) -> tuple[str, ...]:
+        """Names of the populations whose units spike."""
+        return tuple(name for name, p in self.populations.items() if p.is_spiking)
 
     # -- checks --------------------------------------------------------------------------------
 
     def _check_coupling(self, coupling: Coupling) -> None:
         source, variable = self.split(coupling.source)
-        target, name = self.split(coupling.target)
+        target, _ = self.split(coupling.target)
         pre, post = self.populations[source], self.populations[target]
         if variable in pre.parameters or variable in pre.equations.noise_names:
             kind = "a parameter" if variable in pre.parameters else "white noise"
@@ -248,61 +225,105 @@ class Network(Frozen):
                 f"`{coupling.source}` is {kind}; a coupling starts at a state, an algebraic "
                 "variable or an input"
             )
-        if coupling.target not in self.input_names:
-            kind = "a parameter with a value" if name in post.parameters else "not an input"
-            raise ValueError(
-                f"`{coupling.target}` is {kind}; a coupling ends at an input, a name that the "
-                f"equations use and nothing defines. Inputs: {listed(self.input_names)}."
-            )
+        self._check_target(coupling)
         as_weights(
             coupling.weights, name=f"weights of {coupling.label}", shape=(post.size, pre.size)
         )
         if coupling.weights.dim is not None:
-            brought = pre.equations.dimension(variable)
-            brought = tuple(a + b for a, b in zip(brought, coupling.weights.dim, strict=True))
-            wanted = post.equations.dimension(name)
-            if brought != wanted:
-                unit = format_dimension(coupling.weights.dim)
-                raise UnitError(
-                    f"`{coupling.label}`: weights in {unit} times "
-                    f"`{coupling.source}` give {format_dimension(brought)}, but "
-                    f"`{coupling.target}` is in {format_dimension(wanted)}"
+            self._check_brought(coupling, coupling.weights.dim, self.dimension(coupling.source))
+
+    def _check_target(self, coupling: Coupling | PoissonInput) -> None:
+        population, name = self.split(coupling.target)
+        post = self.populations[population]
+        takes_spikes = isinstance(coupling, PoissonInput) or coupling.carries_spikes
+        is_state = coupling.target in self.state_names
+        if coupling.target in self.input_names or (takes_spikes and is_state):
+            return
+        if name in post.parameters:
+            kind = "a parameter with a value"
+        else:
+            kind = "a state, at which only spikes can arrive" if is_state else "not an input"
+        raise ValueError(
+            f"`{coupling.target}` is {kind}; a coupling ends at an input, a name that the "
+            f"equations use and nothing defines{', or at a state' if takes_spikes else ''}. "
+            f"Inputs: {listed(self.input_names)}."
+        )
+
+    def _check_brought(self, coupling: Coupling | PoissonInput, dim, source) -> None:
+        """Check the dimension of weights times source against the target's."""
+        brought = tuple(a + b for a, b in zip(source, dim, strict=True))
+        wanted = self.dimension(coupling.target)
+        if brought != wanted:
+            times = f" times `{coupling.source}`" if isinstance(coupling, Coupling) else ""
+            raise UnitError(
+                f"`{coupling.label}`: weights in {format_dimension(dim)}{times} give "
+                f"{format_dimension(brought)}, but `{coupling.target}` is in "
+                f"{format_dimension(wanted)}"
+            )
+
+    def _check_poisson(self, source: PoissonInput) -> None:
+        self._check_target(source)
+        size = self.populations[self.split(source.target)[0]].size
+        for name in ("rate", "weight"):
+            if np.shape(getattr(source, name)) not in ((), (size,)):
+                raise ValueError(
+                    f"`{name}` of {source.label} must be one number or one a unit, ({size},); got "
+                    f"shape {np.shape(getattr(source, name))}"
                 )
+        if source.dim is not None:
+            self._check_brought(source, source.dim, DIMENSIONLESS)
 
     # -- compiling -----------------------------------------------------------------------------
 
     def structure(self, dtype: str, driven: Sequence[str] = ()) -> Structure:
         """What the compiler sees: the network without sizes, values and weights."""
         index = {name: p for p, name in enumerate(self.populations)}
-        targets = {self.split(c.target) for c in self.couplings}
-        populations = []
-        for name, population in self.populations.items():
-            open_names = population.equations.open_names
-            inputs = tuple(n for n in open_names if n not in population.parameters)
-            per_unit = tuple(
-                n for n, v in population.parameters.items() if isinstance(v, np.ndarray)
-            )
-            surrogate = population.surrogate.formula if population.surrogate else ""
-            populations.append(
-                PopulationStructure(
-                    name,
-                    population.equations,
-                    tuple(n for n in population.compiled_values if n not in per_unit),
-                    per_unit,
-                    inputs,
-                    tuple(n for n in inputs if (name, n) not in targets or f"{name}.{n}" in driven),
-                    surrogate,
-                )
-            )
+        places = {n: (index[n.rpartition(".")[0]], n.rpartition(".")[2]) for n in self._ends()}
+        populations = tuple(self._population_structure(n, driven) for n in self.populations)
         couplings = tuple(
-            CouplingStructure(
-                (index[self.split(c.source)[0]], self.split(c.source)[1]),
-                (index[self.split(c.target)[0]], self.split(c.target)[1]),
-                tuple(term.kind for term in c.weights.terms),
-            )
+            CouplingStructure(places[c.source], places[c.target], self._kinds(c))
             for c in self.couplings
         )
-        return Structure(tuple(populations), couplings, dtype)
+        poisson_inputs = tuple(places[c.target] for c in self.poisson_inputs)
+        return Structure(populations, couplings, dtype, poisson_inputs)
+
+    def _ends(self) -> list[str]:
+        """Sources and targets of all couplings."""
+        ends = [name for c in self.couplings for name in (c.source, c.target)]
+        return [*ends, *(c.target for c in self.poisson_inputs)]
+
+    @staticmethod
+    def _kinds(coupling: Coupling) -> tuple[str, ...]:
+        if not coupling.carries_spikes:
+            return tuple(term.kind for term in coupling.weights.terms)
+        n_delays = np.unique(coupling.delay).size if np.ndim(coupling.delay) else 1
+        return tuple(delivery_kind(term, n_delays) for term in coupling.weights.terms)
+
+    def _population_structure(self, name: str, driven: Sequence[str]) -> PopulationStructure:
+        population = self.populations[name]
+        equations = population.equations
+        inputs = tuple(n for n in equations.open_names if n not in population.parameters)
+        per_unit = tuple(n for n, v in population.parameters.items() if isinstance(v, np.ndarray))
+        targets = {c.target for c in self.couplings}
+        spiked = {c.target for c in (*self.couplings, *self.poisson_inputs)
+                  if isinstance(c, PoissonInput) or c.carries_spikes}  # fmt: skip
+        clamped = equations.spiking.clamped if population.is_refractory else ()
+        return PopulationStructure(
+            name,
+            equations,
+            tuple(n for n in population.compiled_values if n not in per_unit),
+            per_unit,
+            inputs,
+            tuple(
+                n
+                for n in inputs
+                if f"{name}.{n}" not in targets | spiked or f"{name}.{n}" in driven
+            ),
+            population.emits,
+            population.is_refractory,
+            tuple(n for n in (*inputs, *clamped) if f"{name}.{n}" in spiked),
+            population.surrogate.formula if population.surrogate else "",
+        )
 
     def compiled(self, dtype: str = "float64", driven: Sequence[str] = ()) -> CompiledNetwork:
         """The compiled network: `field`, `tangent`, `adjoint` and the solvers' loops."""
@@ -376,19 +397,22 @@ class Network(Frozen):
             for name, p in self.populations.items()
         }
         couplings = [
-            Coupling(c.source, c.target, by_label[label]) if label in by_label else c
+            replace(c, weights=by_label[label]) if label in by_label else c
             for label, c in zip(self.coupling_labels, self.couplings, strict=True)
         ]
         new = Network.__new__(Network)
-        new._assemble(populations, couplings)
+        new._assemble(populations, [*couplings, *self.poisson_inputs])
         return new
 
     def _assemble(self, populations: dict[str, Population], couplings: Sequence[Coupling]) -> None:
         """Take flat populations and couplings, and check them."""
         self.populations = populations
-        self.couplings = tuple(couplings)
+        self.couplings = tuple(c for c in couplings if isinstance(c, Coupling))
+        self.poisson_inputs = tuple(c for c in couplings if isinstance(c, PoissonInput))
         for coupling in self.couplings:
             self._check_coupling(coupling)
+        for source in self.poisson_inputs:
+            self._check_poisson(source)
         _ = self.structure("float64").stages  # refuses algebraic loops now, not at the first run
         self._freeze()
 
@@ -409,8 +433,8 @@ class Network(Frozen):
     def __repr__(self) -> str:
         lines = [f"<Network of {len(self.populations)} populations, {self.n_states} states"]
         lines += [f"  {name}: {p!r}" for name, p in self.populations.items()]
-        lines += [f"  {c!r}" for c in self.couplings]
-        coupled = {c.target for c in self.couplings}
+        lines += [f"  {c!r}" for c in (*self.couplings, *self.poisson_inputs)]
+        coupled = {c.target for c in (*self.couplings, *self.poisson_inputs)}
         free = [n for n in self.input_names if n not in coupled]
         if free:
             lines.append(f"  inputs for signals (0 where none is given): {', '.join(free)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from neurodyn._evaluate import NotConstant, evaluate
 from neurodyn.equations import Equations, parse
 from neurodyn.surrogates import Surrogate, choose
-from neurodyn.units import Quantity, UnitError, format_dimension, to_si
+from neurodyn.units import SECOND, Quantity, UnitError, format_dimension, to_si
 
 #: An initial value: a number, an array (unit,), or a function of (Generator, size).
 InitialValue = float | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
@@ -56,6 +58,16 @@ class Population(Frozen):
         its value from outside. Noise is written ``xi`` (or ``xi_a``, ``xi_b`` for independent
         ones); ``t`` and ``dt`` are the time and the solver's step. ``spike(x)`` is 1 where x > 0,
         else 0, and gradients pass it by its surrogate.
+    threshold : str, optional
+        Condition in which a unit spikes, ``"v > v_th"``. ``rand()`` in it is a uniform number in
+        [0, 1), new for each unit and step: ``"rand() < rho*dt"``.
+    reset : str, optional
+        Statements that a spike carries out in its unit, ``"v = v_reset; w += b"``, one a line or
+        with ``;`` between them.
+    refractory : float, array_like or Quantity, optional
+        Time after a spike in which a unit cannot spike and its states marked
+        ``(unless refractory)`` in `equations` stand still, s; one for all or one a unit; a multiple
+        of the solver's dt. Default 0.
     surrogate : Surrogate, optional
         What gradients take for the derivative of ``spike``, in all equations of the population:
         ``nd.surrogates.FastSigmoid(slope=25)``, the default where the arguments of ``spike`` have
@@ -69,7 +81,8 @@ class Population(Frozen):
     ------
     ValueError
         For a value that the equations do not use, has another shape than ``()`` or ``(size,)``, is
-        not finite, or, for a time constant (a name that begins with ``tau``), is not positive.
+        not finite, or, for a time constant (a name that begins with ``tau``), is not positive; for
+        a reset to where the threshold is crossed already.
     neurodyn.EquationError, neurodyn.UnitError
         For equations that cannot be read, or units that do not fit.
 
@@ -80,17 +93,30 @@ class Population(Frozen):
     """
 
     def __init__(
-        self, size: int, equations: str, *, surrogate: Surrogate | None = None, **values: Any
+        self,
+        size: int,
+        equations: str,
+        *,
+        threshold: str | None = None,
+        reset: str | None = None,
+        refractory: Any = None,
+        surrogate: Surrogate | None = None,
+        **values: Any,
     ):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"`size` must be a positive number of units; got {size!r}")
         if not isinstance(equations, str):
             raise TypeError(f"`equations` must be text; got {type(equations).__name__}")
+        _check_spike_texts(threshold, reset, refractory)
         self.size = int(size)
         self.text = equations
+        self.threshold, self.reset = threshold, reset
+        self.refractory = checked_refractory(refractory, self.size)
         found = {name: _value(name, value) for name, value in values.items()}
         dims = {name: dim for name, (_, dim) in found.items()}
-        self.equations: Equations = parse(equations, tuple(sorted(dims.items())))
+        self.equations: Equations = parse(
+            equations, tuple(sorted(dims.items())), threshold, reset
+        )
         self.parameters: Mapping[str, float | np.ndarray] = {}
         self.initial: Mapping[str, InitialValue] = {}
         states = {v.name for v in self.equations.states}
@@ -100,8 +126,50 @@ class Population(Frozen):
             else:
                 self.parameters[name] = self._checked_parameter(name, value)
         self._check_divisors()
+        self._check_reset()
         self.surrogate = choose(surrogate, self.equations.spike_arguments)
         self._freeze()
+
+    @property
+    def compiled_values(self) -> dict[str, float | np.ndarray]:
+        """All that compiled code is given: the parameters and the numbers of the surrogate."""
+        return {**self.parameters, **(self.surrogate.numbers if self.surrogate else {})}
+
+    @property
+    def is_spiking(self) -> bool:
+        """Whether its units spike: then ``"population.spike"`` can be coupled and recorded."""
+        return self.equations.spiking is not None
+
+    @property
+    def is_refractory(self) -> bool:
+        """Whether its units rest after a spike."""
+        return self.is_spiking and bool(np.any(self.refractory))
+
+    @property
+    def emits(self) -> str:
+        """What makes its units spike, as `PopulationStructure.spikes` says it."""
+        if not self.is_spiking:
+            return ""
+        has_parts = self.equations.variables or self.is_refractory or self.equations.spiking.reset
+        if self.equations.uses_rand and not has_parts and self.chance(1.0) is not None:
+            return "chance"
+        return "threshold"
+
+    def chance(self, dt: float) -> float | np.ndarray | None:
+        """Probability of a spike in a step of `dt`, if the threshold is nothing but that.
+
+        Returns
+        -------
+        float or ndarray (unit,), or None
+            None where the threshold is not ``rand() < p`` with a p of parameters and dt.
+        """
+        match = re.fullmatch(r"int\(rand < (.*)\)", self.equations.spiking.threshold)
+        if match is None:
+            return None
+        try:
+            return evaluate(match[1], {**self.parameters, "dt": dt})
+        except NotConstant:
+            return None
 
     def _checked_parameter(self, name: str, value) -> float | np.ndarray:
         known = self.equations.open_names
@@ -138,15 +206,39 @@ class Population(Frozen):
                     + suggestion(name, [n for n in self.parameters if n != name])
                 )
 
-    @property
-    def compiled_values(self) -> dict[str, float | np.ndarray]:
-        """All that compiled code is given: the parameters and the numbers of the surrogate."""
-        return {**self.parameters, **(self.surrogate.numbers if self.surrogate else {})}
+    def _check_reset(self) -> None:
+        """Refuse a reset to where the threshold is crossed: the unit would spike in every step."""
+        spiking = self.equations.spiking
+        if spiking is None or not spiking.reset:
+            return
+        after = dict(self.parameters)
+        try:
+            for target, value in spiking.reset:
+                after[target] = evaluate(value, after)
+            crossed = evaluate(spiking.threshold, after)
+        except NotConstant:
+            return  # depends on more than parameters
+        if np.any(crossed):
+            k = int(np.argmax(np.broadcast_to(crossed, (self.size,))))
+            values = ", ".join(f"{target} = {np.broadcast_to(after[target], (self.size,))[k]:g}"
+                               for target, _ in spiking.reset)  # fmt: skip
+            raise ValueError(
+                f"`reset` leaves unit {k} beyond its threshold: `{self.threshold}` holds at "
+                f"{values} (SI), so it would spike in every step; the reset must lie below the "
+                "threshold"
+            )
 
     def with_values(self, **values: Any) -> Population:
-        """The same population with other parameters, initial states or another surrogate."""
-        surrogate = values.pop("surrogate", self.surrogate)
+        """The same population with other values of some parameters, initial states or refractory.
+
+        Parameters
+        ----------
+        **values
+            As when the population was made.
+        """
         merged: dict[str, Any] = {}
+        refractory = values.pop("refractory", self.refractory)
+        surrogate = values.pop("surrogate", self.surrogate)
         for name, value in {**self.parameters, **self.initial}.items():
             dim = self.equations.dimension(name)
             merged[name] = value if callable(value) else Quantity(value, dim)
@@ -155,14 +247,23 @@ class Population(Frozen):
                 known = [*merged, *(v.name for v in self.equations.states)]
                 raise ValueError(f"no value `{name}` to change{suggestion(name, known)}")
             merged[name] = value
-        return Population(self.size, self.text, surrogate=surrogate, **merged)
+        return Population(
+            self.size,
+            self.text,
+            threshold=self.threshold,
+            reset=self.reset,
+            refractory=refractory if self.is_spiking else None,
+            surrogate=surrogate,
+            **merged,
+        )
 
     def __repr__(self) -> str:
         values = ", ".join(f"{n}={_short(v)}" for n, v in self.parameters.items())
         if self.surrogate is not None:
             values += f"{', ' if values else ''}surrogate={self.surrogate!r}"
         states = ", ".join(v.name for v in self.equations.states)
-        return f"<Population of {self.size}: states {states or 'none'}; {values}>"
+        spikes = f"; spikes if {self.threshold}" if self.is_spiking else ""
+        return f"<Population of {self.size}: states {states or 'none'}{spikes}; {values}>"
 
 
 # -- small helpers -----------------------------------------------------------------------------
@@ -170,6 +271,26 @@ class Population(Frozen):
 
 def _value(name: str, value):
     return (value, None) if callable(value) else to_si(value, name)
+
+
+def _check_spike_texts(threshold, reset, refractory) -> None:
+    for name, text in (("threshold", threshold), ("reset", reset)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"`{name}` must be text such as \"v > v_th\"; got {text!r}")
+    if threshold is None and (reset is not None or refractory is not None):
+        name = "reset" if reset is not None else "refractory"
+        raise ValueError(f"`{name}` needs a `threshold`: without one no unit spikes")
+
+
+def checked_refractory(value, size: int) -> float | np.ndarray:
+    """A refractory time, s, or one a unit; 0 for None."""
+    number, dim = to_si(0.0 if value is None else value, "refractory")
+    if dim not in (None, SECOND):
+        raise UnitError(f"`refractory` must be a time; got {format_dimension(dim)}")
+    number = checked_array("refractory", number, size)
+    if np.any(np.asarray(number) < 0):
+        raise ValueError(f"`refractory` must not be negative; got {np.min(number):g} s")
+    return number
 
 
 def checked_array(name: str, value, size: int) -> float | np.ndarray:

@@ -48,6 +48,7 @@ def time_series(
     final_state: Mapping[str, np.ndarray] | None = None,
     provenance: Mapping[str, object] | None = None,
     unit_index: Mapping[str, np.ndarray] | None = None,
+    more: Mapping[str, tuple] | None = None,
 ) -> xr.Dataset:
     """Dataset of one run.
 
@@ -65,6 +66,8 @@ def time_series(
         Goes into the attributes of the Dataset as it is.
     unit_index : mapping of str to int array, (unit,)
         For variables recorded from a subset of the units: which ones, by full name.
+    more : mapping of str to (dimensions, values, attributes)
+        Further variables, such as recorded spikes.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def time_series(
         text = _attributes(name, units)
         text["long_name"] += " at the end"
         variables[name + FINAL] = (("trial", dim), values, text)
-    return xr.Dataset(variables, coords, dict(provenance or {}))
+    return xr.Dataset({**variables, **(more or {})}, coords, dict(provenance or {}))
 
 
 def final_state(ds: xr.Dataset) -> dict[str, np.ndarray]:
@@ -136,17 +139,22 @@ def final_state(ds: xr.Dataset) -> dict[str, np.ndarray]:
     ValueError
         If the Dataset holds no final state.
     """
-    found = {
-        str(name).removesuffix(FINAL): ds[name].values
-        for name in ds.data_vars
-        if str(name).endswith(FINAL)
-    }
+    found = final_states(ds)
     if not found:
         raise ValueError(
             "`ds` holds no final state (no variable ends in '.final'); "
             "give the Dataset that simulate returned, before variables were selected from it"
         )
     return found
+
+
+def final_states(ds: xr.Dataset) -> dict[str, np.ndarray]:
+    """The same, empty for a network without states."""
+    return {
+        str(name).removesuffix(FINAL): ds[name].values
+        for name in ds.data_vars
+        if str(name).endswith(FINAL) and "->" not in str(name)
+    }
 
 
 def _population(name: str) -> str:
@@ -269,6 +277,7 @@ def load(path: str | os.PathLike, *, lazy: bool = False) -> xr.Dataset:
             ds = xr.open_dataset(path, engine="h5netcdf", **decode)
         else:
             ds = xr.open_zarr(path, consolidated=False, chunks=None, **decode)
+            ds = ds.assign(_unfinished(path))
         if lazy:
             return _decode(ds)
         with ds:
@@ -276,6 +285,14 @@ def load(path: str | os.PathLike, *, lazy: bool = False) -> xr.Dataset:
     except (OSError, KeyError) as error:
         message = f"`path` cannot be read, it is damaged or of another format: {path}"
         raise OSError(message) from error
+
+
+def _unfinished(path: Path) -> dict:
+    """Recorded spikes of a run that was killed, as far as it came."""
+    from neurodyn.simulation.spike_recording import unfinished_variables
+
+    found = unfinished_variables(path)
+    return {quote(name): (tuple(map(quote, dims)), *rest) for name, (dims, *rest) in found.items()}
 
 
 def _check_suffix(path: Path) -> None:

@@ -89,6 +89,19 @@ class ExponentialEuler(Solver):
 
 
 @dataclass(frozen=True)
+class Exact(Solver):
+    """The exact solution of linear units over a step, x' = P x + Q b with P = exp(A dt). No noise.
+
+    For populations whose equations are linear in their own states, such as leaky integrate-and-fire
+    units with synaptic currents: exact to rounding where inputs are constant over the step, for any
+    dt and any time constants, equal ones too (Rotter and Diesmann 1999). Other equations are
+    refused. Rate couplings are held over a step, as by `ExponentialEuler`.
+    """
+
+    method = "exact"
+
+
+@dataclass(frozen=True)
 class Heun(Solver):
     """Heun's method, predictor and mean slope: order 2 without noise.
 
@@ -134,4 +147,4 @@ class DormandPrince(Solver):
             object.__setattr__(self, name, value)
 
 
-__all__ = ["RK4", "DormandPrince", "Euler", "ExponentialEuler", "Heun", "Solver"]
+__all__ = ["RK4", "DormandPrince", "Euler", "Exact", "ExponentialEuler", "Heun", "Solver"]

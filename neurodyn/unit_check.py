@@ -12,7 +12,7 @@ from functools import lru_cache
 from neurodyn.units import DIMENSIONLESS, SECOND, Dimension, UnitError, format_dimension
 
 #: Names with a meaning of their own in every equation.
-RESERVED = ("t", "dt")
+RESERVED = ("t", "dt", "rand")
 
 #: Functions of one dimensionless argument, beyond those Brian2 defines.
 DIMENSIONLESS_FUNCTIONS = ("sigmoid", "softplus", "log1p")
@@ -108,7 +108,7 @@ def open_dimensions(trees, dims, kinds, known, differential) -> dict[str, Dimens
 
 #: Dimension of white noise.
 NOISE_DIMENSION: Dimension = (0.0, 0.0, -0.5, 0.0, 0.0, 0.0, 0.0)
-_SPECIAL_DIMENSIONS = {"t": SECOND, "dt": SECOND}
+_SPECIAL_DIMENSIONS = {"t": SECOND, "dt": SECOND, "rand": DIMENSIONLESS}
 
 
 def _expected(name, dims, kinds, differential) -> Dimension:

@@ -14,6 +14,7 @@ import numpy as np
 
 from neurodyn._arrays import aligned, padded, padded_size
 from neurodyn.compile import module
+from neurodyn.compile.exact_values import LinearSystem, propagators
 from neurodyn.units import UnitError, format_dimension, to_si
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class CompiledNetwork:
         self.structure = network.structure(dtype, driven)
         self.sizes = tuple(p.size for p in network.populations.values())
         self.widths = tuple(padded_size(size, dtype) for size in self.sizes)
+        self._entries: dict[float, list[np.ndarray]] = {}
 
     @cached_property
     def module(self) -> ModuleType:
@@ -113,18 +115,48 @@ class CompiledNetwork:
 
     def _weight_arrays(self, transposed: bool) -> list[np.ndarray]:
         found = []
-        for coupling in self.network.couplings:
-            for term in coupling.weights.terms:
+        for c in self.structure.rate_couplings:
+            for term in self.network.couplings[c].weights.terms:
                 found += (term.T if transposed else term).kernel_arrays(self.dtype)
         return found
 
-    def workspaces(self, n_trials: int, scratch: int = 0) -> list[np.ndarray]:
-        """Zeroed workspaces ``(slot, trial, unit)``, with `scratch` slots a state at their end."""
+    def propagators(self, dt: float, units: Sequence[slice]) -> list[np.ndarray]:
+        """What the loop of `neurodyn.Exact` takes for the ranges `units` of each population."""
+        if dt not in self._entries:
+            self._entries[dt] = [
+                propagators(system, population.parameters, population.size, dt)
+                for system, population in zip(
+                    self.linear_systems, self.network.populations.values(), strict=True
+                )
+            ]
+        found = []
+        for system, entries, part in zip(
+            self.linear_systems, self._entries[dt], units, strict=True
+        ):
+            if system.per_unit:
+                found.append(padded(entries[:, part], self.dtype, mode="edge"))
+            else:
+                found.append(entries.astype(self.dtype))
+        return found
+
+    @cached_property
+    def linear_systems(self) -> list[LinearSystem]:
+        """The equations of every population as matrices."""
+        return [LinearSystem(*record) for record in self.module.LINEAR_SYSTEMS]
+
+    def workspaces(
+        self, n_trials: int, scratch: int = 0, sizes: Sequence[int] | None = None
+    ) -> list[np.ndarray]:
+        """Zeroed workspaces ``(slot, trial, unit)``, with `scratch` slots a state at their end.
+
+        `sizes` are the numbers of units, by default all.
+        """
+        widths = self.widths if sizes is None else [padded_size(n, self.dtype) for n in sizes]
         return [
             aligned(
                 np.zeros((len(p.slots) + scratch * len(p.states), n_trials, width), self.dtype)
             )
-            for p, width in zip(self.structure.populations, self.widths, strict=True)
+            for p, width in zip(self.structure.populations, widths, strict=True)
         ]
 
     def drives(self, inputs: Mapping[str, object] | None, n_trials: int) -> list[np.ndarray]:
@@ -167,10 +199,14 @@ class CompiledNetwork:
 
     # -- states --------------------------------------------------------------------------------
 
+    def place(self, name: str) -> tuple[int, str]:
+        """Population index and own name of a variable."""
+        population, variable = self.network.split(name)
+        return list(self.network.populations).index(population), variable
+
     def slot(self, name: str) -> tuple[int, int]:
         """Population index and workspace slot of a variable, input or noise variable."""
-        population, variable = self.network.split(name)
-        p = list(self.network.populations).index(population)
+        p, variable = self.place(name)
         return p, self.structure.populations[p].slots[variable]
 
     def put(self, workspaces, state: Mapping[str, np.ndarray]) -> None:
@@ -333,9 +369,8 @@ class CompiledNetwork:
         def read(arrays, name):
             return trimmed(self.take(arrays, name))
 
-        couplings = dict(
-            zip(self.network.coupling_labels, self.network.couplings, strict=True)
-        )
+        labels = zip(self.network.coupling_labels, self.network.couplings, strict=True)
+        couplings = {label: c for label, c in labels if not c.carries_spikes}
         return Adjoint(
             self.take_flat(cotangents).reshape(x.shape),
             parameters,

@@ -140,6 +140,16 @@ class absolute(_Elementwise):
         return sign(self.args[0])
 
 
+class select(_Elementwise):
+    """a where c > 0, else b, for c that is 0 or 1; it hides a NaN in the one that is not chosen."""
+
+    nargs = 3
+
+    def fdiff(self, argindex=1):
+        c = self.args[0]
+        return {1: sympy.Integer(0), 2: c, 3: 1 - c}[argindex]
+
+
 class _Flat(_Elementwise):
     """A function that is constant wherever it is differentiable."""
 
@@ -264,6 +274,7 @@ FUNCTIONS = {
     "modulo": modulo,
     "exprel_derivative": exprel_derivative,
     "power": power,
+    "select": select,
     "power_log": power_log,
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from neurodyn.compile import elementary, random_source, source_text
+from neurodyn.compile import elementary, random_source, source_text, spike_delivery
 
 #: Constants and flags of a generated module; REAL becomes its number type.
 HEADER = """\
@@ -23,7 +23,7 @@ REDUCTION = {**INNER, "fastmath": {"contract", "reassoc", "nsz"}}
 """
 
 #: Functions that exist once a number type, under one name.
-_TYPED = {**elementary.FUNCTIONS, **random_source.FUNCTIONS}
+_TYPED = {**elementary.FUNCTIONS, **random_source.FUNCTIONS, **spike_delivery.FUNCTIONS}
 
 
 def source(names: Iterable[str], dtype: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import lru_cache
 from types import ModuleType
 
@@ -44,6 +45,7 @@ def load(structure: Structure) -> ModuleType:
 
 def write(structure: Structure) -> str:
     """Generate the module's text; SymPy and Brian2 are needed for this and for nothing later."""
+    from neurodyn.compile.exact import Exact
     from neurodyn.compile.source import ModuleWriter
     from neurodyn.compile.steppers import STEPPERS
 
@@ -57,8 +59,15 @@ def write(structure: Structure) -> str:
         writer.parameter_gradient(),
     ]
     for stepper in STEPPERS.values():
-        if stepper.noise or not structure.noise_streams:
+        noise_fits = stepper.noise or not structure.noise_streams
+        if noise_fits and (stepper.takes_spikes or not structure.spikes):
             functions.append(stepper(writer).function())
+    exact = Exact(writer)
+    if not exact.reason and not structure.noise_streams:
+        functions.append(exact.function())
+        systems = [dataclasses.astuple(system) for system in exact.systems()]
+        functions.append(f"LINEAR_SYSTEMS = {systems!r}")
+    functions.append(f"NOT_LINEAR = {exact.reason!r}")
     slots = ", ".join(map(str, writer.local_slots()))
     functions.append(f"LOCAL_SLOTS = [{slots}]")
     return writer.module(functions)

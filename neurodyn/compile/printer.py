@@ -46,6 +46,8 @@ _TAKEN = frozenset(
         *("e_", "k_", "v_", "i_", "row_", "step_"),
         # arguments and variables of the time loops
         *("keys", "normals", "first_step", "n_steps", "time_step", "every", "out", "first_sample"),
+        # and of spikes; generated names beyond these begin with an underscore
+        *("slot_", "s_", "types", "cgutils", "intrinsic"),
         *("rtol", "atol", "control", "now", "end", "moment", "error", "count", "size", "miss"),
         *("growth", "accepted", "proposal"),
     )
@@ -97,6 +99,10 @@ class _Printer(PythonCodePrinter):
 
     def _print_indicator(self, expr):
         return f"(ONE if {self._print(expr.args[0])} else ZERO)"
+
+    def _print_select(self, expr):
+        c, a, b = (self._print(argument) for argument in expr.args)
+        return f"({a} if {c} > ZERO else {b})"
 
     def _print_absolute(self, expr):
         return f"abs({self._print(expr.args[0])})"

@@ -25,6 +25,12 @@ def clear(out):
             out[trial, unit] = 0
 
 
+def add_rows(rows, out):
+    for trial in range(out.shape[0]):
+        for unit in range(out.shape[1]):
+            out[trial, unit] += rows[trial, unit]
+
+
 def copy_drive(drive, step, out):
     """Fill `out` from row `step` of a drive (step, trial or 1, unit or 1); one row holds always."""
     row = 0 if drive.shape[0] == 1 else step

@@ -15,16 +15,23 @@ nothing reads, so that loops over elements have no remainder.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sympy
 
-from neurodyn.compile import library
+from neurodyn.compile import library, threads
 from neurodyn.compile.expressions import to_sympy, with_surrogate
 from neurodyn.compile.printer import lines, local, symbol
-from neurodyn.compile.structure import WEIGHT_ARRAYS, PopulationStructure, Structure
+from neurodyn.compile.structure import (
+    UNTIL,
+    WEIGHT_ARRAYS,
+    PopulationStructure,
+    Structure,
+    arriving,
+)
 
 #: Scalars that every generated function is given.
 _TIME = ("t", "dt")
@@ -77,8 +84,8 @@ class ModuleWriter:
     def weight_arguments(self) -> list[str]:
         return [
             f"_W{c}_{term}_{array}"
-            for c, coupling in enumerate(self.structure.couplings)
-            for term, kind in enumerate(coupling.kinds)
+            for c in self.structure.rate_couplings
+            for term, kind in enumerate(self.structure.couplings[c].kinds)
             for array in WEIGHT_ARRAYS[kind]
         ]
 
@@ -102,6 +109,46 @@ class ModuleWriter:
         return self.population_arguments("_size")
 
     # -- loops ---------------------------------------------------------------------------------
+
+    def statements(
+        self,
+        p: int,
+        assignments: Sequence[tuple[str, sympy.Expr]],
+        at: str,
+        *,
+        views: dict[str, str] | None = None,
+        scalars: Iterable[str] = (),
+        local_at: str | None = None,
+    ) -> tuple[list[str], list[str], bool]:
+        """Lines before a loop over elements, lines for the element `at`, whether they use ``i_``.
+
+        Parameters are as for `loop`; `local_at` is the element in arrays of local derivatives.
+        """
+        population = self.structure.populations[p]
+        shared = [*population.scalars, *_TIME, *scalars]
+        text = lines(assignments, shared, self.structure.dtype, prefix="_")
+        self.functions |= text.functions
+        per_unit = [n for n in population.per_unit if n in text.reads]
+        views = views or {}
+        reads = [n for n in sorted(text.reads) if n in views or n in population.slots]
+        array = self.names[p]
+        found = [
+            f"{local(n)} = {array}_unit[{population.per_unit.index(n)}, i_]" for n in per_unit
+        ]
+        uses_units = bool(per_unit)
+        for name in reads:
+            source = views.get(name) or f"{array}[{population.slots[name]}, @]"
+            uses_units |= "i_" in source
+            # Local derivatives (".._D") have no axis of vectors.
+            place = local_at if local_at and "_D[" in source else at
+            found.append(f"{local(name)} = {source.replace('@', place)}")
+        found += [line.replace("@", at) for line in text.body]
+        before = [
+            f"{local(n)} = {array}_scalar[{population.scalars.index(n)}]"
+            for n in population.scalars
+            if n in text.scalars
+        ]
+        return [*before, *text.hoisted], found, uses_units
 
     def loop(
         self,
@@ -128,53 +175,28 @@ class ModuleWriter:
         over_vectors : bool
             The arrays have an axis of tangent vectors between trial and unit.
         """
-        population = self.structure.populations[p]
-        shared = [*population.scalars, *_TIME, *scalars]
-        text = lines(assignments, shared, self.structure.dtype, prefix="_")
-        self.functions |= text.functions
-        per_unit = [n for n in population.per_unit if n in text.reads]
-        views = views or {}
-        reads = [n for n in sorted(text.reads) if n in views or n in population.slots]
-        flat = not per_unit and not over_vectors
-        at = "e_" if flat else ("k_, v_, i_" if over_vectors else "k_, i_")
-        local_at = at.replace("v_, ", "")
-
         array = self.names[p]
-        statements = [
-            f"{local(n)} = {array}_unit[{population.per_unit.index(n)}, i_]" for n in per_unit
-        ]
-        for name in reads:
-            source = views.get(name) or f"{array}[{population.slots[name]}, @]"
-            # Local derivatives (".._D") have no axis of vectors.
-            place = local_at if "_D[" in source else at
-            statements.append(f"{local(name)} = {source.replace('@', place)}")
-        statements += [line.replace("@", at) for line in text.body]
-        if flat:
-            statements = [s.replace(f"{array}[", f"{array}_flat[") for s in statements]
-            statements = [s.replace(f"{array}_D[", f"{array}_D_flat[") for s in statements]
-            statements = [s.replace(f"{array}_L[", f"{array}_L_flat[") for s in statements]
-
-        before = [
-            f"{local(n)} = {array}_scalar[{population.scalars.index(n)}]"
-            for n in population.scalars
-            if n in text.scalars
-        ]
-        before += text.hoisted
-        if flat:
-            head = [f"for e_ in range({array}_flat.shape[1]):"]
-        elif over_vectors:
+        at = "k_, v_, i_" if over_vectors else "k_, i_"
+        before, body, uses_units = self.statements(
+            p, assignments, at, views=views, scalars=scalars, local_at="k_, i_"
+        )
+        if over_vectors:
             head = [
                 f"for k_ in range({array}_T.shape[1]):",
                 f"    for v_ in range({array}_T.shape[2]):",
                 f"        for i_ in range({array}_T.shape[3]):",
             ]
-        else:
+        elif uses_units:
             head = [
                 f"for k_ in range({array}.shape[1]):",
                 f"    for i_ in range({array}.shape[2]):",
             ]
+        else:
+            head = [f"for e_ in range({array}_flat.shape[1]):"]
+            flat = re.compile(rf"\b({re.escape(array)}(?:_[DL]|_flag)?)\[(.*?)k_, i_\]")
+            body = [flat.sub(r"\1_flat[\2e_]", line) for line in body]
         indent = "    " * len(head)
-        return "\n".join([*before, *head, *(indent + s for s in statements)])
+        return "\n".join([*before, *head, *(indent + s for s in body)])
 
     def flat_views(self, suffix: str = "") -> str:
         """Lines that make two-dimensional views ``array_flat[slot, element]``."""
@@ -206,11 +228,17 @@ class ModuleWriter:
             for name in population.inputs:
                 incoming = self.incoming(p, name)
                 target = f"{self.names[p]}[{population.slots[name]}]"
-                if name in population.driven and incoming:
+                if name in population.driven and self._is_filled(p, name):
                     drive = f"{self.names[p]}_{name}_drive"
                     parts.append(f"copy_drive({drive}, row_, {target})  # {name}")
+                elif name in population.arrivals:
+                    parts.append(f"clear({target})  # {name}")
                 elif incoming and not self._writes_first(incoming[0], False):
                     parts.append(f"clear({target})  # {name}")
+                if name in population.arrivals:
+                    arrived = f"{self.names[p]}[{population.slots[arriving(name)]}]"
+                    parts.append(f"add_rows({arrived}, {target})  # spikes that arrived at {name}")
+                    self.functions.add("add_rows")
         for stage in self.structure.stages:
             for c in stage.couplings:
                 parts.append(self._couple(c))
@@ -238,14 +266,20 @@ class ModuleWriter:
         )
 
     def incoming(self, p: int, name: str) -> list[int]:
-        """Couplings that end at an input, in the order in which they are added."""
-        return [c for c, k in enumerate(self.structure.couplings) if k.target == (p, name)]
+        """Rate couplings that end at an input, in the order in which they are added."""
+        couplings = self.structure.couplings
+        return [c for c in self.structure.rate_couplings if couplings[c].target == (p, name)]
+
+    def _is_filled(self, p: int, name: str) -> bool:
+        """Whether an input is filled anew in every step: by couplings or by spikes."""
+        return bool(self.incoming(p, name)) or name in self.structure.populations[p].arrivals
 
     def _writes_first(self, c: int, transposed: bool) -> bool:
         """Whether coupling `c` writes its target rather than adding to what is there."""
         coupling = self.structure.couplings[c]
         p, name = coupling.target
-        undriven = name not in self.structure.populations[p].driven
+        population = self.structure.populations[p]
+        undriven = name not in (*population.driven, *population.arrivals)
         first = not transposed and self.incoming(p, name)[0] == c
         return first and undriven and coupling.kinds[0] == "low_rank"
 
@@ -254,7 +288,7 @@ class ModuleWriter:
         found = []
         for p, population in enumerate(self.structure.populations):
             for name in population.driven:
-                if self.incoming(p, name):
+                if self._is_filled(p, name):
                     continue
                 drive = f"{self.names[p]}_{name}_drive"
                 found.append(
@@ -529,7 +563,8 @@ class ModuleWriter:
     def module(self, functions: Sequence[str]) -> str:
         """The whole file: docstring, constants, library functions used, then `functions`."""
         needed = library.source(self.functions, self.structure.dtype)
-        return "\n\n".join([self._header(), needed, *functions]) + "\n"
+        shared = [threads.SOURCE] if self.structure.spikes else []
+        return "\n\n".join([self._header(), *shared, needed, *functions]) + "\n"
 
     def _header(self) -> str:
         real = "np.float32" if self.structure.dtype == "float32" else "np.float64"
@@ -541,9 +576,11 @@ class ModuleWriter:
 import math
 
 import numpy as np
-from numba import njit
-
+{self._imports()}
 {library.HEADER.replace("REAL", real)}'''
+
+    def _imports(self) -> str:
+        return threads.IMPORTS if self.structure.spikes else "from numba import njit\n"
 
     def _description(self) -> str:
         found = []
@@ -555,7 +592,11 @@ from numba import njit
         for c, coupling in enumerate(self.structure.couplings):
             source = self.structure.label(*coupling.source)
             target = self.structure.label(*coupling.target)
-            found.append(f"Coupling _W{c}: {source} -> {target} ({' + '.join(coupling.kinds)})")
+            letter = "S" if coupling.carries_spikes else "W"
+            kinds = " + ".join(coupling.kinds)
+            found.append(f"Coupling _{letter}{c}: {source} -> {target} ({kinds})")
+        for k, target in enumerate(self.structure.poisson_inputs):
+            found.append(f"Poisson spikes _X{k}: -> {self.structure.label(*target)}")
         return "\n".join(found)
 
     @staticmethod
@@ -570,6 +611,8 @@ from numba import njit
             return "    input" + (", driven" if name in population.driven else "")
         if name.startswith("xi"):
             return "    standard normal number of this step"
+        if name == UNTIL:
+            return "    step, counted from the beginning of the call, until which it is refractory"
         return ""
 
 

@@ -25,6 +25,7 @@ LIBRARY = (
     "neurodyn.compile.random_source",
     "neurodyn.compile.piecewise",
     "neurodyn.compile.products",
+    "neurodyn.compile.spike_delivery",
 )
 
 #: Flags of a copied function that its module's ``FLAGS`` does not name, unless the module has a

@@ -14,6 +14,7 @@ import sympy
 from neurodyn.compile.expressions import exprel, to_sympy, with_surrogate
 from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
+from neurodyn.compile.spiking import ACTIVE, NOW, SpikeWriter
 
 #: ``time_step`` is dt in double precision, whatever the number type of the kernel.
 RUN_ARGUMENTS = (
@@ -31,10 +32,13 @@ class Stepper:
     #: Whether a step needs the network evaluated at more than its beginning.
     evaluates_again = True
     extra_arguments: tuple[str, ...] = ()
+    #: Whether units may spike at the ends of its steps.
+    takes_spikes = True
 
     def __init__(self, writer: ModuleWriter):
         self.writer = writer
         self.structure = writer.structure
+        self.spikes = SpikeWriter(writer)
         self.views = [self._scratch_views(p) for p in range(len(self.structure.populations))]
 
     def _scratch_views(self, p: int) -> dict[str, str]:
@@ -56,19 +60,41 @@ class Stepper:
         arguments = ", ".join(self.writer.network_arguments())
         return f"evaluate({arguments}, row_, {time}, dt)"
 
-    def update(self, assign) -> str:
-        """Loops over all populations; ``assign(p, state, drift)`` gives a state's assignments."""
+    def update(self, assign, *, last: bool = False) -> str:
+        """Loops over all populations; ``assign(p, state, drift)`` gives a state's assignments.
+
+        The last loops of a step also look for spikes, by the new values of the states.
+        """
         loops = []
         for p, population in enumerate(self.structure.populations):
-            assignments = []
+            assignments, stores, new = [], [], {}
             for state in population.states:
-                assignments += assign(p, state, self.writer.drift(p, state))
+                for target, value in assign(p, state, self.drift(p, state)):
+                    if last and population.spikes and target == self.slot(p, state):
+                        new[state] = symbol(f"_new_{state}")
+                        assignments.append((f"_new_{state}", value))
+                        stores.append((target, new[state]))
+                    else:
+                        assignments.append((target, value))
+            if last:
+                assignments += [*stores, *self.spikes.detection(p, new)]
             if assignments:
-                loops.append(self.loop(p, assignments))
+                loops.append(self.loop(p, [*self.spikes.activity(p), *assignments]))
         return "\n".join(loops)
 
+    def drift(self, p: int, state: str) -> sympy.Expr:
+        """dx/dt of a state; 0 where a refractory unit holds it still."""
+        drift = self.writer.drift(p, state)
+        return symbol(ACTIVE) * drift if self.is_clamped(p, state) else drift
+
+    def is_clamped(self, p: int, state: str) -> bool:
+        """Whether refractory units hold a state still."""
+        population = self.structure.populations[p]
+        spiking = population.equations.spiking
+        return population.refractory and state in spiking.clamped
+
     def loop(self, p: int, assignments) -> str:
-        scalars = ("_half_dt", "_root_dt")
+        scalars = ("_half_dt", "_root_dt", NOW)
         return self.writer.loop(p, assignments, views=self.views[p], scalars=scalars)
 
     def slot(self, p: int, state: str) -> str:
@@ -81,7 +107,8 @@ class Stepper:
     def diffusion(self, p: int, state: str) -> list[tuple[str, sympy.Expr]]:
         """Noise variable and coefficient of each noise term of a state."""
         variable = self.structure.populations[p].equations.variables[state]
-        return [(xi, to_sympy(text)) for xi, text in variable.noise.items()]
+        factor = symbol(ACTIVE) if self.is_clamped(p, state) else sympy.Integer(1)
+        return [(xi, factor * to_sympy(text)) for xi, text in variable.noise.items()]
 
     # -- the whole function --------------------------------------------------------------------
 
@@ -92,17 +119,22 @@ class Stepper:
             "t = real(step_ * time_step)",
             *writer.load_drives(),
             *self._noise(),
+            *self.spikes.step_begin(),
             self.evaluate() if self.evaluates_again else writer.evaluation(),
             self.record(),
             self.body(),
+            *self.spikes.step_end(),
         ]
         head = [
             "dt = real(time_step)",
             "_half_dt = real(0.5 * time_step)",
             "_root_dt = real(math.sqrt(time_step))",
             writer.flat_views(),
+            *self._flag_views(),
+            *self.spikes.before_loop(),
             "for row_ in range(n_steps):",
-            textwrap.indent("\n".join(loop), "    "),
+            textwrap.indent("\n".join(line for line in loop if line), "    "),
+            *self.spikes.after_loop(),
         ]
         return writer.function(
             f"run_{self.name}",
@@ -119,6 +151,14 @@ class Stepper:
             *rows,
             *self.writer.size_arguments(),
             *self.extra_arguments,
+            *self.spikes.arguments(),
+        ]
+
+    def _flag_views(self) -> list[str]:
+        return [
+            f"{name}_flag_flat = {name}_flag.reshape({name}_flag.size)"
+            for _, name, population in self.spikes.spiking
+            if population.spikes == "threshold"
         ]
 
     def record(self) -> str:
@@ -156,7 +196,7 @@ class Euler(Stepper):
                 value += symbol("_root_dt") * coefficient * symbol(xi)
             return [(self.slot(p, state), value)]
 
-        return self.update(assign)
+        return self.update(assign, last=True)
 
 
 class RK4(Stepper):
@@ -176,7 +216,7 @@ class RK4(Stepper):
                 self._stage(first=False, weight=sympy.Integer(2), forward=symbol("dt")),
                 "t = t + _half_dt",
                 self.evaluate(),
-                self.update(self._last),
+                self.update(self._last, last=True),
             ]
         )
 
@@ -216,7 +256,7 @@ class ExponentialEuler(Stepper):
 
     def body(self) -> str:
         def assign(p, state, drift):
-            slope = self._slope(p, state, drift)
+            slope = self._slope(p, state, self.writer.drift(p, state))
             step = symbol("dt") if slope == 0 else symbol("dt") * exprel(slope * symbol("dt"))
             value = symbol(state) + step * drift
             for xi, coefficient in self.diffusion(p, state):
@@ -226,7 +266,7 @@ class ExponentialEuler(Stepper):
                 value += spread * coefficient * symbol(xi)
             return [(self.slot(p, state), value)]
 
-        return self.update(assign)
+        return self.update(assign, last=True)
 
     def _slope(self, p: int, state: str, drift: sympy.Expr) -> sympy.Expr:
         """Total derivative of the drift by its own state, inputs held; spikes have none."""
@@ -254,7 +294,7 @@ class Heun(Stepper):
                 self.update(self._predict),
                 "t = t + dt",
                 self.evaluate(),
-                self.update(self._correct),
+                self.update(self._correct, last=True),
             ]
         )
 
@@ -301,6 +341,7 @@ class DormandPrince(Stepper):
     """
 
     name = "dormand_prince"
+    takes_spikes = False
     scratch = ("start", *(f"k{s}" for s in range(1, 8)))
     extra_arguments = ("rtol", "atol", "control")
 

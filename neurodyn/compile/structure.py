@@ -13,6 +13,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from neurodyn.equations import EquationError, Equations
+from neurodyn.statements import RAND
 
 #: Names of the arrays that each kind of weights brings, in the order of ``kernel_arrays``.
 WEIGHT_ARRAYS = {
@@ -38,6 +39,13 @@ class PopulationStructure:
         Names that couplings or signals fill.
     driven : tuple of str
         The inputs that have an external drive.
+    spikes : {"", "threshold", "chance", "replay"}
+        What makes units spike: nothing; the threshold of the equations; a probability that never
+        changes; a list of times.
+    refractory : bool
+        Whether units rest after a spike.
+    arrivals : tuple of str
+        Inputs, and states that refractory units hold still, at which spikes arrive.
     surrogate : str
         Formula of the derivative of ``spike``.
     """
@@ -48,6 +56,9 @@ class PopulationStructure:
     per_unit: tuple[str, ...]
     inputs: tuple[str, ...]
     driven: tuple[str, ...]
+    spikes: str = ""
+    refractory: bool = False
+    arrivals: tuple[str, ...] = ()
     surrogate: str = ""
 
     @property
@@ -68,10 +79,14 @@ class PopulationStructure:
         """Row of each quantity in the population's workspace ``(slot, trial, unit)``.
 
         States come first, then algebraic variables, inputs, noise, and the derivative ``d<state>``
-        of each state.
+        of each state; for units that spike the step until which a unit is refractory, `UNTIL`, and
+        its random number; last what has arrived at each target of spikes.
         """
         names = [*self.states, *self.algebraic, *self.inputs, *self.equations.noise_names]
         names += [f"d{state}" for state in self.states]
+        names += [UNTIL] * self.refractory
+        names += [RAND] * (self.spikes == "threshold" and self.equations.uses_rand)
+        names += [arriving(name) for name in self.arrivals]
         return {name: slot for slot, name in enumerate(names)}
 
     @property
@@ -80,22 +95,47 @@ class PopulationStructure:
         return any("dt" in v.uses for v in self.equations.variables.values())
 
 
+#: The slot that holds until which step, counted from the beginning of a call, a unit is refractory.
+UNTIL = "_until"
+#: Name of the spikes of a population, as a source of couplings.
+SPIKE = "spike"
+#: Where the numbers of the random streams begin that are not white noise, by their purpose.
+RANDOM_STREAMS = {"rand": 1 << 20, "chance": 2 << 20, "poisson": 3 << 20}
+
+
+def arriving(name: str) -> str:
+    """The slot that collects the spikes which arrive at an input or state."""
+    return f"_arriving_{name}"
+
+
 @dataclass(frozen=True)
 class CouplingStructure:
-    """One coupling: from variable ``source`` to input ``target``, with the kind of each term."""
+    """One coupling: from variable ``source`` to ``target``, with the kind of each term.
+
+    A coupling of spikes has a source called ``spike``, and kinds of delivery
+    (`neurodyn.weights.delivery`).
+    """
 
     source: tuple[int, str]
     target: tuple[int, str]
     kinds: tuple[str, ...]
 
+    @property
+    def carries_spikes(self) -> bool:
+        return self.source[1] == SPIKE
+
 
 @dataclass(frozen=True)
 class Structure:
-    """A whole network: populations, couplings and the number type of its kernels."""
+    """A whole network: populations, couplings and the number type of its kernels.
+
+    ``poisson_inputs`` are the targets of independent Poisson spikes, population and name.
+    """
 
     populations: tuple[PopulationStructure, ...]
     couplings: tuple[CouplingStructure, ...]
     dtype: str
+    poisson_inputs: tuple[tuple[int, str], ...] = ()
 
     def key(self) -> str:
         """Canonical text, equal for networks that share their code."""
@@ -120,6 +160,21 @@ class Structure:
 
     def label(self, index: int, name: str) -> str:
         return f"{self.populations[index].name}.{name}"
+
+    @property
+    def spikes(self) -> bool:
+        """Whether any population spikes, or gets spikes from outside."""
+        return bool(self.poisson_inputs) or any(p.spikes for p in self.populations)
+
+    @cached_property
+    def rate_couplings(self) -> tuple[int, ...]:
+        """Couplings that act at every moment."""
+        return tuple(c for c, k in enumerate(self.couplings) if not k.carries_spikes)
+
+    @cached_property
+    def spike_couplings(self) -> tuple[int, ...]:
+        """Couplings that act when spikes arrive."""
+        return tuple(c for c, k in enumerate(self.couplings) if k.carries_spikes)
 
     @cached_property
     def noise_streams(self) -> tuple[tuple[int, str], ...]:
@@ -166,8 +221,8 @@ def _stages(structure: Structure) -> tuple[Stage, ...]:
             "these variables an equation `d.../dt = ...`."
         ) from None
     incoming: dict[tuple[int, str], list[int]] = {}
-    for index, coupling in enumerate(structure.couplings):
-        incoming.setdefault(coupling.target, []).append(index)
+    for index in structure.rate_couplings:
+        incoming.setdefault(structure.couplings[index].target, []).append(index)
     level: dict[tuple[int, str], int] = {}
     for node in order:
         level[node] = max((level[n] for n in before[node]), default=0) + (node in incoming)
@@ -192,7 +247,7 @@ def _dependencies(structure: Structure) -> dict[tuple[int, str], list[tuple[int,
             before[p, name] = []
         for variable in population.equations.algebraic:
             before[p, variable.name] = [(p, u) for u in variable.uses if u in stateless]
-    for coupling in structure.couplings:
+    for coupling in (structure.couplings[c] for c in structure.rate_couplings):
         if coupling.source in before:
             before[coupling.target].append(coupling.source)
     return before

@@ -33,7 +33,8 @@ def root_seed(rng, previous) -> np.random.SeedSequence:
 
 def previous_run(ds) -> dict[str, Any]:
     """State and position of an earlier run, from its Dataset."""
-    from neurodyn.results import final_state
+    from neurodyn.results import final_states
+    from neurodyn.simulation.carried import read_carried
 
     if not hasattr(ds, "data_vars"):
         raise TypeError(
@@ -45,12 +46,14 @@ def previous_run(ds) -> dict[str, Any]:
         raise ValueError("`initial` is a Dataset that simulate did not make: it has no `run`")
     entropy = [int(e) for e in run["entropy"].split(",")]
     return {
-        "state": {n: np.asarray(v) for n, v in final_state(ds).items()},
+        "state": {n: np.asarray(v) for n, v in final_states(ds).items()},
+        "trials": run["trials"],
         "dt": run["dt"],
         "next_step": run["next_step"],
         "entropy": entropy[0] if len(entropy) == 1 else entropy,
         "spawn_key": tuple(run["spawn_key"]),
         "step_size": run.get("step_size"),
+        "carried": read_carried(ds),
     }
 
 
@@ -62,7 +65,7 @@ def other_grid(previous, dt: float) -> int:
 def trial_count(trials, initial, previous) -> int:
     found = None
     if previous:
-        found = len(next(iter(previous["state"].values())))
+        found = previous["trials"]
     elif initial:
         sizes = {np.shape(to_si(v, n).value)[0] for n, v in initial.items()
                  if np.ndim(to_si(v, n).value) == 2}  # fmt: skip
@@ -110,7 +113,7 @@ def block_size(n_trials: int, bytes_per_trial: int) -> int:
     it.
     """
     fours = -(-n_trials // 4)
-    largest = max(1, _BLOCK_BYTES // bytes_per_trial // 4)
+    largest = max(1, _BLOCK_BYTES // max(1, bytes_per_trial) // 4)
     n_blocks = -(-fours // largest)
     if fours > 1:
         n_blocks += n_blocks % 2

@@ -7,15 +7,19 @@ A `Recording` is the list of recorded columns: each variable's units lie side by
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from neurodyn.compile.structure import SPIKE
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
     from neurodyn.network import Network
 
+#: The rate of a population, as a thing to record.
+SPIKE_RATE = "spike_rate"
 #: Bytes that a streamed run holds in memory for recordings, all trials together.
 STREAM_BYTES = 64 * 2**20
 
@@ -45,9 +49,15 @@ class Recording:
     Attributes
     ----------
     columns : tuple of Column
+    spikes : dict of str to ndarray or None
+        Populations whose spikes are recorded, and of which units; None for all.
+    rates : tuple of str
+        Populations whose rate is recorded.
     """
 
     columns: tuple[Column, ...]
+    spikes: dict[str, np.ndarray | None] = field(default_factory=dict)
+    rates: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, network: Network, record, dt: float) -> Recording:
@@ -61,7 +71,9 @@ class Recording:
             For unknown names (with a suggestion), parameters, or units out of range.
         """
         if record is None:
-            record = network.state_names
+            spiking = network.spiking_populations
+            states = [n for n in network.state_names if network.split(n)[0] not in spiking]
+            record = [*(f"{name}.{SPIKE}" for name in spiking), *states]
         if isinstance(record, str):
             record = [record]
         if not isinstance(record, Iterable):
@@ -70,7 +82,14 @@ class Recording:
             )
         chosen = dict(record) if isinstance(record, Mapping) else dict.fromkeys(record)
         columns, start = [], 0
+        spikes: dict[str, np.ndarray | None] = {}
+        rates: list[str] = []
         for name, units in chosen.items():
+            if name.endswith(f".{SPIKE_RATE}") and name.rpartition(".")[0] in (
+                network.spiking_populations
+            ):
+                rates.append(name.rpartition(".")[0])
+                continue
             population, variable = network.split(name)
             member = network.populations[population]
             if variable in member.parameters:
@@ -84,10 +103,13 @@ class Recording:
                         f"`record`: units of `{name}` must be a slice or indices below "
                         f"{member.size}; got {units!r:.60}"
                     ) from None
+            if variable == SPIKE:
+                spikes[population] = None if units is None else index
+                continue
             factor = dt**-0.5 if variable in member.equations.noise_names else 1.0
             columns.append(Column(name, index, start, units is not None, factor))
             start += index.size
-        return cls(tuple(columns))
+        return cls(tuple(columns), spikes, tuple(rates))
 
     @property
     def n_columns(self) -> int:
@@ -100,20 +122,28 @@ class Recording:
             for c in self.columns
         }
 
-    def kernel_tables(self, compiled: CompiledNetwork) -> list[np.ndarray]:
-        """Rows and units of each population, as `record_rows` reads them."""
+    def kernel_tables(self, compiled: CompiledNetwork, parts) -> list[np.ndarray]:
+        """Rows and units of each population, as `record_rows` reads them.
+
+        `parts` are the ranges of units of each population that a kernel has in its workspaces.
+        """
         n = len(compiled.structure.populations)
         rows: list[list[tuple[int, int, int, int]]] = [[] for _ in range(n)]
-        units: list[list[np.ndarray]] = [[] for _ in range(n)]
+        units: list[list[np.ndarray]] = [[np.empty(0, np.int64)] for _ in range(n)]
         for column in self.columns:
             p, slot = compiled.slot(column.name)
-            first = sum(u.size for u in units[p])
-            rows[p].append((slot, first, column.units.size, column.start))
-            units[p].append(column.units)
+            inside = (column.units >= parts[p].start) & (column.units < parts[p].stop)
+            places = np.flatnonzero(inside)
+            # units that stand side by side in the sample are one row of the table
+            for run in np.split(places, np.flatnonzero(np.diff(places) != 1) + 1):
+                if run.size:
+                    first = sum(u.size for u in units[p])
+                    rows[p].append((slot, first, run.size, column.start + int(run[0])))
+                    units[p].append(column.units[run] - parts[p].start)
         tables = []
         for p in range(n):
             tables.append(np.array(rows[p], dtype=np.int64).reshape(-1, 4))
-            tables.append(np.concatenate([np.empty(0, np.int64), *units[p]]))
+            tables.append(np.concatenate(units[p]))
         return tables
 
     def unit_index(self) -> dict[str, np.ndarray]:

@@ -10,7 +10,6 @@ import time as clock
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,9 +23,13 @@ from neurodyn.simulation.arguments import (
     root_seed,
     trial_count,
 )
+from neurodyn.simulation.blocks import Block, Part, cut_units
+from neurodyn.simulation.carried import carried_by_trials, carry, join_carried, spread_carried
 from neurodyn.simulation.divergence import SimulationDiverged
 from neurodyn.simulation.interrupts import Interrupts, raise_interrupts
 from neurodyn.simulation.recording import MemorySink, Recording, ZarrSink
+from neurodyn.simulation.spike_recording import SpikeMemory, SpikeStore
+from neurodyn.simulation.spikes import BlockSpikes, SpikeSetting
 from neurodyn.simulation.time_grid import count_steps
 from neurodyn.solvers import Solver
 from neurodyn.units import format_dimension
@@ -44,23 +47,16 @@ _DRIVE_BYTES = 32 * 2**20
 #: Purposes of random streams; a stream's key is (purpose, trial) under the run's root seed.
 _INITIAL, _NOISE, _SIGNAL = 0, 1, 2
 
-
-
-@dataclass
-class Block:
-    """Trials that are computed together, with their workspaces."""
-
-    trials: slice
-    workspaces: list[np.ndarray]
-    keys: np.ndarray
-    normals: np.ndarray
-    control: np.ndarray
+#: A part of a block should have so many unit steps to do between two waits for the other threads.
+_PART_WORK = 10_000
 
 
 class Run:
     """One call of `simulate`: its checked arguments and its progress."""
 
-    def __init__(self, network, solver, duration, trials, every, inputs, initial, rng, dtype):
+    def __init__(
+        self, network, solver, duration, trials, every, inputs, initial, rng, dtype, threads
+    ):
         from neurodyn.provenance import Stopwatch
 
         self.stopwatch = Stopwatch()
@@ -69,6 +65,7 @@ class Run:
         if not isinstance(solver, Solver):
             raise TypeError(f"`solver` must be a solver such as nd.Euler(dt=...); got {solver!r}")
         self.network, self.solver, self.dt = network, solver, solver.dt
+        self.n_threads = threads
         self.n_steps = count_steps(duration, self.dt, "duration")
         self.every = 1 if every is None else count_steps(every, self.dt, "every")
         previous = None if initial is None or isinstance(initial, Mapping) and not hasattr(
@@ -81,21 +78,40 @@ class Run:
         self.n_trials = trial_count(trials, initial, previous)
         self.signals = as_signals(network, inputs)
         self.compiled: CompiledNetwork = network.compiled(dtype, tuple(self.signals))
-        self._check_noise()
+        self._check_solver()
+        self.setting = self._spike_setting()
+        if previous:
+            previous["carried"] = spread_carried(previous["carried"], self.n_trials)
         self.blocks = self._blocks(self._initial_state(initial, previous), previous)
         self.samplers = self._samplers()
         self.position = 0
 
     # -- setting up ----------------------------------------------------------------------------
 
-    def _check_noise(self) -> None:
-        streams = self.compiled.structure.noise_streams
-        if streams and not self.solver.takes_noise:
-            name = self.compiled.structure.label(*streams[0])
+    def _check_solver(self) -> None:
+        structure = self.compiled.structure
+        solver = type(self.solver).__name__
+        if structure.noise_streams and not self.solver.takes_noise:
+            name = structure.label(*structure.noise_streams[0])
             raise ValueError(
-                f"{type(self.solver).__name__} does not integrate noise, and the network has "
-                f"`{name}`; use nd.Euler (Ito), nd.Heun (Stratonovich) or nd.ExponentialEuler"
+                f"{solver} does not integrate noise, and the network has `{name}`; use nd.Euler "
+                "(Ito), nd.Heun (Stratonovich) or nd.ExponentialEuler"
             )
+        if structure.spikes and self.solver.adaptive:
+            raise ValueError(
+                f"{solver} chooses its own steps, and spikes belong to the steps of a grid; use "
+                "nd.Exact (linear units), nd.ExponentialEuler or nd.RK4"
+            )
+        if self.solver.method == "exact" and (reason := self.compiled.module.NOT_LINEAR):
+            raise ValueError(
+                f"nd.Exact integrates linear equations, and {reason}; use nd.ExponentialEuler or "
+                "nd.RK4"
+            )
+
+    def _spike_setting(self) -> SpikeSetting | None:
+        if not self.compiled.structure.spikes:
+            return None
+        return SpikeSetting(self.compiled, self.dt, self.n_steps)
 
     def seeds(self, purpose: int, extra: tuple[int, ...] = ()) -> list[np.random.SeedSequence]:
         """One seed a trial for a purpose."""
@@ -155,15 +171,46 @@ class Run:
         steps = [self.dt] * self.n_trials
         if previous and len(previous["step_size"] or ()) in (1, self.n_trials):
             steps = np.broadcast_to(previous["step_size"], self.n_trials)
+        units, interval = self._parts(-(-self.n_trials // size))
         blocks = []
         for start in range(0, self.n_trials, size):
             trials = slice(start, min(start + size, self.n_trials))
-            workspaces = self.compiled.workspaces(trials.stop - start, n_scratch)
-            self.compiled.put(workspaces, {n: v[trials] for n, v in state.items()})
-            control = np.array([steps[start], 0.0, 0.0, 0.0])
-            normals = normals_scratch(self.compiled.dtype)
-            blocks.append(Block(trials, workspaces, keys[trials], normals, control))
+            count = trials.stop - start
+            block = Block(
+                trials,
+                [Part(self.compiled, cut, count, n_scratch) for cut in units],
+                keys[trials],
+                normals_scratch(self.compiled.dtype),
+                np.array([steps[start], 0.0, 0.0, 0.0]),
+            )
+            for part in block.parts:
+                part.put({n: v[trials] for n, v in state.items()})
+                if self.solver.method == "exact":
+                    part.propagators = self.compiled.propagators(self.dt, part.units)
+            if self.setting:
+                block.spikes = BlockSpikes(self.setting, block.parts, count, interval)
+                if previous:
+                    block.spikes.resume(carried_by_trials(previous["carried"], trials))
+            blocks.append(block)
         return blocks
+
+    def _parts(self, n_blocks: int) -> tuple[list[tuple[slice, ...]], int]:
+        """Ranges of units for each thread of a block, and the steps between their waits.
+
+        More than one only where a single block has work for several threads: a network in which
+        nothing but spikes goes from unit to unit.
+        """
+        structure, sizes = self.compiled.structure, self.compiled.sizes
+        whole = [tuple(slice(0, n) for n in sizes)]
+        n_parts = self.n_threads
+        if not self.setting or n_blocks > 1 or n_parts < 2:
+            return whole, 0
+        if structure.rate_couplings or structure.noise_streams:
+            return whole, 0
+        interval = max(1, self.setting.min_delay)
+        if sum(sizes) * self.n_trials * interval < _PART_WORK * n_parts:
+            return whole, 0
+        return cut_units(sizes, n_parts), interval
 
     def _samplers(self) -> list[tuple[Any, np.ndarray | None]]:
         """For each driven input its sampler, or the one row that holds always."""
@@ -192,6 +239,7 @@ class Run:
 
     def sink(self, recording: Recording, store) -> MemorySink | ZarrSink:
         n_samples = self.sample_count(self.n_steps)
+        self.spike_sink = self._spike_sink(recording, store)
         if store is None:
             return MemorySink(recording, self.n_trials, n_samples, self.compiled.dtype)
         return ZarrSink(
@@ -204,6 +252,13 @@ class Run:
             self.units([c.name for c in recording.columns]),
             self.attributes(None),
         )
+
+    def _spike_sink(self, recording: Recording, store) -> SpikeMemory | None:
+        if not recording.spikes and not recording.rates:
+            return None
+        sizes = {name: p.size for name, p in self.network.populations.items()}
+        kind = SpikeMemory if store is None else SpikeStore
+        return kind(recording, sizes, self.n_trials, self.dt, self.every, store)
 
     # -- samples -------------------------------------------------------------------------------
 
@@ -224,12 +279,16 @@ class Run:
 
     # -- running -------------------------------------------------------------------------------
 
-    def execute(self, recording, sink, n_threads, progress) -> xr.Dataset:
-        self.tables = recording.kernel_tables(self.compiled)
+    def execute(self, recording, sink, progress) -> xr.Dataset:
+        self.tables = {
+            part: recording.kernel_tables(self.compiled, part.units)
+            for block in self.blocks
+            for part in block.parts
+        }
         self.kernel = getattr(self.compiled.module, f"run_{self.solver.method}")
         self._compile(sink)
         with Interrupts() as interrupts:
-            self._run_chunks(recording, sink, n_threads, progress, interrupts)
+            self._run_chunks(recording, sink, progress, interrupts)
             stopped = f"interrupted at t = {self.time:.6g} s" if interrupts.came else None
             result = self.dataset(recording, sink, stopped)
         if stopped:
@@ -247,10 +306,10 @@ class Run:
         self.drives = [np.empty((0, 1, 1), self.compiled.dtype) for _ in self.samplers]
         self._run_block(self.blocks[0], self.first_step, 0, sink)
 
-    def _run_chunks(self, recording, sink, n_threads, progress, interrupts) -> None:
+    def _run_chunks(self, recording, sink, progress, interrupts) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        n_threads = min(len(self.blocks), n_threads)
+        n_threads = min(len(self.blocks), self.n_threads)
         with ThreadPoolExecutor(n_threads) as pool, _bar(progress, self.n_steps * self.dt) as bar:
             n = 1  # the first chunk tells how long a step takes
             while self.position < self.n_steps and not interrupts.came:
@@ -259,6 +318,7 @@ class Run:
                 self._advance(n, sink, pool)
                 elapsed = clock.perf_counter() - started
                 self._check_finite(n, recording, sink)
+                self._keep_spikes(n)
                 self.position += n
                 sink.finished(self.sample_count(self.position))
                 bar(n * self.dt)
@@ -275,6 +335,8 @@ class Run:
         if self.sample_count(self.position + n) - done > sink.room(done):
             last = self.first_sample + done + sink.room(done)
             n = last * self.every - self.first_step - self.position
+        if self.setting:
+            n = min(n, min(block.spikes.room for block in self.blocks))
         per_step = sum(
             s.n_trials * s.n_units * self.compiled.dtype.itemsize for s, _ in self.samplers if s
         )
@@ -286,14 +348,31 @@ class Run:
             row if sampler is None else sampler.take(n).astype(self.compiled.dtype, copy=False)
             for sampler, row in self.samplers
         ]
-        self.starts = [self._snapshot(block) for block in self.blocks]
+        self.starts = [block.snapshot() for block in self.blocks]
         first = self.first_step + self.position
         futures = [pool.submit(self._run_block, block, first, n, sink) for block in self.blocks]
         for future in futures:
             future.result()
 
     def _run_block(self, block: Block, first: int, n: int, sink, row: int = 0) -> None:
-        compiled = self.compiled
+        """Run `n` steps of a block, each of its parts on a thread of its own."""
+        if block.spikes:
+            block.spikes.progress[:] = 0
+        if len(block.parts) == 1 or n == 0:
+            self._run_part(block, 0, first, n, sink, row)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(block.parts)) as pool:
+            futures = [
+                pool.submit(self._run_part, block, k, first, n, sink, row)
+                for k in range(len(block.parts))
+            ]
+            for future in futures:
+                future.result()
+
+    def _run_part(self, block: Block, k: int, first: int, n: int, sink, row: int) -> None:
+        compiled, part = self.compiled, block.parts[k]
         every = slice(None)
         drives = [
             np.ascontiguousarray(
@@ -301,13 +380,18 @@ class Run:
             )
             for d in self.drives
         ]
+        if not part.is_whole:
+            places = [compiled.place(name)[0] for name in compiled.driven_names]
+            drives = [part.drive(d, p) for d, p in zip(drives, places, strict=True)]
         extra = []
         if self.solver.adaptive:
             real = compiled.dtype.type
             extra = [real(self.solver.rtol), real(self.solver.atol), block.control]
+        if self.solver.method == "exact":
+            extra = part.propagators
         self.kernel(
-            *block.workspaces,
-            *compiled.value_arrays,
+            *part.workspaces,
+            *part.value_arrays,
             *compiled.weight_arrays,
             *drives,
             block.keys,
@@ -318,35 +402,30 @@ class Run:
             self.every,
             sink.array[block.trials],
             self.first_sample + sink.first_sample,
-            *self.tables,
-            *compiled.sizes,
+            *self.tables[part],
+            *part.sizes,
             *extra,
+            *(block.spikes.arguments(k) if block.spikes else ()),
         )
+
+    def _keep_spikes(self, n: int) -> None:
+        """Hand the spikes of the last `n` steps to the recording."""
+        if self.spike_sink is None:
+            return
+        first = self.first_step + self.position
+        for p in self.blocks[0].spikes.spiking:
+            name = self.compiled.structure.populations[p].name
+            if self.spike_sink.wants(name):
+                for block in self.blocks:
+                    found = block.spikes.drain(p, first, n)
+                    self.spike_sink.add(name, found._replace(trial=found.trial +
+                    block.trials.start))
+        self.spike_sink.finished()
 
     # -- divergence ----------------------------------------------------------------------------
 
-    def _states(self, block: Block) -> list[np.ndarray]:
-        populations = self.compiled.structure.populations
-        return [
-            workspace[: len(p.states), :, :size]
-            for workspace, p, size in zip(
-                block.workspaces, populations, self.compiled.sizes, strict=True
-            )
-        ]
-
-    def _snapshot(self, block: Block):
-        return [s.copy() for s in self._states(block)], block.control.copy()
-
-    def _restore(self, block: Block, snapshot) -> None:
-        for state, saved in zip(self._states(block), snapshot[0], strict=True):
-            state[...] = saved
-        block.control[:] = snapshot[1]
-
-    def _is_finite(self, block: Block) -> bool:
-        return block.control[3] == 0 and all(np.isfinite(s).all() for s in self._states(block))
-
     def _check_finite(self, n: int, recording, sink) -> None:
-        bad = [k for k, block in enumerate(self.blocks) if not self._is_finite(block)]
+        bad = [k for k, block in enumerate(self.blocks) if not block.is_finite()]
         if not bad:
             return
         finite_steps, k = min(
@@ -356,8 +435,9 @@ class Run:
         variable, trial, unit, value = self._worst(self.blocks[k])
         # All trials go back to the beginning of the bad step: a state from which one can continue.
         for block, start in zip(self.blocks, self.starts, strict=True):
-            self._restore(block, start)
+            block.restore(start)
             self._run_block(block, self.first_step + self.position, finite_steps, sink)
+        self._keep_spikes(finite_steps)
         self.position += finite_steps
         sink.finished(self.sample_count(self.position))
         where = f"`{variable}` of unit {unit} in trial {trial}"
@@ -388,15 +468,15 @@ class Run:
         saved = start
         while n > 1:
             half = n // 2
-            self._restore(block, saved)
+            block.restore(saved)
             self._run_block(block, self.first_step + self.position + done, half, sink, row=done)
-            if self._is_finite(block):
-                saved = self._snapshot(block)
+            if block.is_finite():
+                saved = block.snapshot()
                 done += half
                 n -= half
             else:
                 n = half
-        self._restore(block, saved)
+        block.restore(saved)
         self._run_block(block, self.first_step + self.position + done, 1, sink, row=done)
         return done
 
@@ -407,21 +487,24 @@ class Run:
         is told. Slopes are in the scratch slots behind the copy of the states.
         """
         name, index, worst, value = "", (0, 0), -1.0, 0.0
-        members = zip(
-            self._states(block), self.compiled.structure.populations, block.workspaces, strict=True
-        )
-        for states, population, workspace in members:
-            badness = (~np.isfinite(states)).astype(float)
-            if block.control[3]:
-                first = len(population.slots) + len(states)
-                slopes = workspace[first : first + len(states), :, : states.shape[2]]
-                scale = self.solver.atol + self.solver.rtol * np.abs(states)
-                badness = np.nan_to_num(np.abs(slopes) / scale, nan=np.inf)
-            if badness.size and badness.max() > worst:
-                worst = badness.max()
-                s, *index = map(int, np.unravel_index(badness.argmax(), badness.shape))
-                name = f"{population.name}.{population.states[s]}"
-                value = float(states[s, index[0], index[1]])
+        for part in block.parts:
+            members = zip(
+                part.states(), self.compiled.structure.populations, part.workspaces, part.units,
+                strict=True,
+            )  # fmt: skip
+            for states, population, workspace, units in members:
+                badness = (~np.isfinite(states)).astype(float)
+                if block.control[3]:
+                    first = len(population.slots) + len(states)
+                    slopes = workspace[first : first + len(states), :, : states.shape[2]]
+                    scale = self.solver.atol + self.solver.rtol * np.abs(states)
+                    badness = np.nan_to_num(np.abs(slopes) / scale, nan=np.inf)
+                if badness.size and badness.max() > worst:
+                    worst = badness.max()
+                    s, trial, unit = map(int, np.unravel_index(badness.argmax(), badness.shape))
+                    index = trial, units.start + unit
+                    name = f"{population.name}.{population.states[s]}"
+                    value = float(states[s, trial, unit])
         return name, block.trials.start + index[0], index[1], value
 
     # -- results -------------------------------------------------------------------------------
@@ -429,10 +512,16 @@ class Run:
     def final_state(self) -> dict[str, np.ndarray]:
         found = {}
         for name in self.network.state_names:
-            found[name] = np.concatenate(
-                [self.compiled.take(b.workspaces, name) for b in self.blocks]
-            )
+            found[name] = np.concatenate([block.take(name) for block in self.blocks])
         return found
+
+    def carried(self) -> dict[str, np.ndarray]:
+        """What a continuation needs beside the states: spikes on their way, and so on."""
+        if not self.setting:
+            return {}
+        next_step = self.first_step + self.position
+        return join_carried([b.spikes.carried(next_step) for b in self.blocks],
+                            [b.trials.start for b in self.blocks])  # fmt: skip
 
     def attributes(self, stopped: str | None) -> dict[str, Any]:
         from neurodyn.provenance import provenance
@@ -451,6 +540,7 @@ class Run:
             "dt": self.dt,
             "first_step": self.first_step,
             "next_step": self.first_step + self.position,
+            "trials": self.n_trials,
             "entropy": ",".join(map(str, np.atleast_1d(np.array(self.root.entropy, dtype=object)))),
             "spawn_key": [int(k) for k in self.root.spawn_key],
         }
@@ -458,9 +548,10 @@ class Run:
             run["step_size"] = [float(b.control[0]) for b in self.blocks]
             run["accepted_steps"] = [int(b.control[1]) for b in self.blocks]
             run["rejected_steps"] = [int(b.control[2]) for b in self.blocks]
-        text = "\n".join([equations, *map(repr, network.couplings)])
+        text = "\n".join([equations, *map(repr, (*network.couplings, *network.poisson_inputs))])
         return {
             "run": run,
+            "sizes": {name: p.size for name, p in network.populations.items()},
             **provenance(
                 network=text,
                 parameters=parameters,
@@ -483,11 +574,19 @@ class Run:
             from neurodyn.results import load
 
             sink.flush(n_samples)
-            sink.stream.close(final, units, self.attributes(stopped))
+            spikes = {}
+            if self.spike_sink is not None:
+                spikes = self.spike_sink.variables(sink.stream, self.first_step, self.position)
+            sink.stream.close(
+                final, units, self.attributes(stopped), {**spikes, **carry(self.carried())}
+            )
             ds = load(sink.stream.path, lazy=True)
             return ds.isel(time=slice(0, n_samples))
         from neurodyn.results import time_series
 
+        spikes = {}
+        if self.spike_sink is not None:
+            spikes = self.spike_sink.variables(self.first_step, self.position)
         return time_series(
             recording.by_name(sink.array[:, :n_samples]),
             self.sample_times(n_samples),
@@ -495,6 +594,7 @@ class Run:
             final,
             self.attributes(stopped),
             recording.unit_index(),
+            {**spikes, **carry(self.carried())},
         )
 
 

@@ -45,8 +45,10 @@ def simulate(
         Independent repetitions, each with its own random streams; default 1, or as many as
         `initial` has.
     record : sequence of str or dict, optional
-        Variables, inputs or noise (``"E.xi"``) to record; a dict gives the units of each,
-        ``{"E.r": slice(0, 10)}``. Default: all states.
+        Variables, inputs or noise (``"E.xi"``) to record; spikes, ``"E.spike"``; the rate of a
+        population, ``"E.spike_rate"``, in bins of `every`. A dict gives the units of each,
+        ``{"E.r": slice(0, 10)}``. Default: the spikes of populations that spike, all states of the
+        others.
     every : float or Quantity, optional
         Interval between samples, s; a multiple of dt, default dt. Samples are taken at 0, every,
         2 every, ..., before the step that begins there; the end of the run belongs to its
@@ -68,8 +70,8 @@ def simulate(
         Zarr folder to which samples are streamed in bounded memory; the Dataset returned reads from
         it when used.
     threads : int, optional
-        Threads over trials; default: the number that numba may use (``NUMBA_NUM_THREADS``). The
-        numbers do not depend on it.
+        Threads over trials, or over the units of a large spiking network; default: the number that
+        numba may use (``NUMBA_NUM_THREADS``). The numbers do not depend on it.
     progress : bool
         Show a progress bar.
 
@@ -77,6 +79,8 @@ def simulate(
     -------
     xarray.Dataset
         Variables ``(trial, time, <population>.unit)`` with units; attributes say how it was made.
+        Spikes are ``<population>.spike_time`` (s, the beginning of the step), ``.spike_unit`` and
+        ``.spike_trial`` on one dimension, sorted by trial, then time, then unit.
         If the run was interrupted (Ctrl-C) it holds the samples so far, its attribute ``stopped``
         says where, and a RuntimeWarning is given.
 
@@ -94,8 +98,9 @@ def simulate(
     The first run of a new network structure compiles for some seconds; later ones, in later
     processes too, load the machine code from disk.
     """
-    run = Run(network, solver, duration, trials, every, inputs, initial, rng, dtype)
+    run = Run(
+        network, solver, duration, trials, every, inputs, initial, rng, dtype, thread_count(threads)
+    )
     recording = Recording.of(network, record, solver.dt)
-    n_threads = thread_count(threads)
     sink = run.sink(recording, store)  # last, because it may make a folder
-    return run.execute(recording, sink, n_threads, progress)
+    return run.execute(recording, sink, progress)

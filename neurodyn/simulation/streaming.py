@@ -102,11 +102,36 @@ class ZarrStream:
         """Declare the first `n_samples` final."""
         self.group.attrs["committed"] = int(n_samples)
 
-    def close(self, final_state, units, attributes) -> None:
-        """Add the state at the end and the attributes that are known only then."""
-        template = results.encode(
-            results.time_series({}, np.empty(0), units, final_state, attributes)
-        )
+    def put_long(self, variables, length: int, pieces) -> None:
+        """Add variables of one dimension, of which `pieces` bring the values one after the other.
+
+        `variables` are name to (dimensions, empty values, attributes); a piece is a dict of values.
+        """
+        import xarray as xr
+
+        encoded = results.encode(xr.Dataset(variables))
+        arrays = {}
+        for name in variables:
+            variable = encoded[results.quote(name)]
+            arrays[name] = self.group.create_array(
+                results.quote(name),
+                shape=(length,),
+                chunks=(max(1, min(length, 1 << 20)),),
+                dtype=variable.dtype,
+                compressors=None,
+                dimension_names=variable.dims,
+                attributes=dict(variable.attrs),
+            )
+        at = 0
+        for piece in pieces:
+            for name, values in piece.items():
+                arrays[name][at : at + values.size] = values
+            at += len(next(iter(piece.values())))
+
+    def close(self, final_state, units, attributes, more) -> None:
+        """Add the state at the end, `more` variables, and the attributes known only then."""
+        ds = results.time_series({}, np.empty(0), units, final_state, attributes)
+        template = results.encode(ds.drop_vars("time").assign(more))
         for name, variable in template.data_vars.items():
             dims = tuple(
                 f"{d}.final" if self._dim_size(d) not in (None, s) else d

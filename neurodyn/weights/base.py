@@ -84,6 +84,14 @@ class Weights(ABC):
         return Transpose(self)
 
     @property
+    def kept(self) -> dict[Any, Any]:
+        """What has been made of the values for kernels, by key; it goes with the object."""
+        return self._cache
+
+    #: Whether this is the transpose of the object that holds the values.
+    is_transposed = False
+
+    @property
     @abstractmethod
     def parameters(self) -> dict[str, np.ndarray]:
         """The values that may be trained, by name, as read-only arrays."""
@@ -292,6 +300,14 @@ class Transpose(Weights):
         return self.other
 
     @property
+    def kept(self) -> dict[Any, Any]:
+        return self.other.kept  # kept there, this object may go
+
+    @property
+    def is_transposed(self) -> bool:
+        return not self.other.is_transposed
+
+    @property
     def parameters(self) -> dict[str, np.ndarray]:
         return self.other.parameters
 
@@ -309,7 +325,7 @@ class Transpose(Weights):
         return self.other._apply(r, not transposed)
 
     def _kernel_arrays(self, dtype: DTypeLike, transposed: bool) -> tuple[np.ndarray, ...]:
-        return self.other._kernel_arrays(dtype, not transposed)  # kept there, this object may go
+        return self.other._kernel_arrays(dtype, not transposed)
 
     def _build_kernel_arrays(self, dtype: np.dtype, transposed: bool) -> tuple[np.ndarray, ...]:
         return self.other._build_kernel_arrays(dtype, not transposed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class _Pattern:
 
             entry = np.arange(self.indices.size)
             csc = csr_array((entry, self.indices, self.indptr), shape=self.shape).tocsc()
-            indices = aligned(csc.indices, _index_dtype(self.shape[0]))
+            indices = aligned(csc.indices, index_dtype(self.shape[0]))
             self._transposed = (aligned(csc.indptr, np.int64), indices, csc.data)
         return self._transposed
 
@@ -42,7 +43,8 @@ class Sparse(Weights):
     Parameters
     ----------
     S : SciPy sparse matrix or array, (n_post, n_pre)
-        Any format, any order of indices; duplicates are summed, explicit zeros stay in the pattern.
+        Any format, any order of indices; explicit zeros stay in the pattern. Duplicates are summed,
+        with a warning: `from_synapses` keeps them as separate synapses.
 
     Attributes
     ----------
@@ -62,7 +64,9 @@ class Sparse(Weights):
     def from_csr(
         cls, indptr: ArrayLike, indices: ArrayLike, data: ArrayLike, shape: tuple[int, int]
     ) -> Sparse:
-        """Sparse weights from the three arrays of a CSR matrix, rows sorted, without duplicates.
+        """Sparse weights from the three arrays of a CSR matrix with sorted rows.
+
+        Several entries of one pair stay separate synapses, whose weights add up.
 
         Raises
         ------
@@ -74,7 +78,7 @@ class Sparse(Weights):
         shape = (int(shape[0]), int(shape[1]))
         good = indptr.shape == (shape[0] + 1,) and indices.shape == data.shape == (indptr[-1],)
         if good and indices.size:
-            ascending = np.diff(indices) > 0
+            ascending = np.diff(indices.astype(np.int64, copy=False)) >= 0
             starts = indptr[(indptr > 0) & (indptr < indices.size)]
             ascending[starts - 1] = True  # a new row may begin anywhere
             good = ascending.all() and 0 <= indices.min() and indices.max() < shape[1]
@@ -86,6 +90,66 @@ class Sparse(Weights):
         return cls._on(indptr, indices, data, shape)._set(dim=dim)
 
     @classmethod
+    def from_synapses(
+        cls, post: ArrayLike, pre: ArrayLike, weight: ArrayLike, shape: tuple[int, int]
+    ) -> Sparse:
+        """Sparse weights from a list of synapses, in any order.
+
+        Several synapses between one pair of units stay separate: each has its own weight, and may
+        have its own delay.
+
+        Parameters
+        ----------
+        post, pre : array_like of int, (nnz,)
+            Units that each synapse joins.
+        weight : float, array_like or Quantity, (nnz,)
+            One for all, or one each.
+        shape : (int, int)
+            ``(n_post, n_pre)``.
+
+        Raises
+        ------
+        ValueError
+            For units outside the shape, or lists of different lengths.
+
+        Notes
+        -----
+        The values of the result are in the order of `post`, then `pre`, then of the list:
+        ``np.lexsort((pre, post))`` gives it.
+        """
+        units, n_units = {"post": np.asarray(post), "pre": np.asarray(pre)}, dict(
+            zip(("post", "pre"), shape, strict=True)
+        )
+        for name, numbers in units.items():
+            if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+                raise ValueError(
+                    f"`{name}` must be a list of unit numbers; got shape {numbers.shape} of "
+                    f"{numbers.dtype}"
+                )
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < n_units[name]:
+                raise ValueError(
+                    f"`{name}` has units from {numbers.min()} to {numbers.max()}, and `shape` "
+                    f"{tuple(shape)} has room for 0 to {n_units[name] - 1}"
+                )
+        if units["post"].size != units["pre"].size:
+            raise ValueError(
+                f"`post` and `pre` must be of one length; got {units['post'].size} and "
+                f"{units['pre'].size}"
+            )
+        dim, data = dimension_of(weight), real_numbers(weight, "weight")
+        if data.shape not in ((), units["post"].shape):
+            raise ValueError(
+                f"`weight` must be one number or one a synapse, {units['post'].shape}; "
+                f"got shape {data.shape}"
+            )
+        order = np.lexsort((units["pre"], units["post"]))
+        indptr = np.zeros(shape[0] + 1, np.int64)
+        np.cumsum(np.bincount(units["post"], minlength=shape[0]), out=indptr[1:])
+        data = np.broadcast_to(data, order.shape)[order]
+        indices = units["pre"][order].astype(index_dtype(shape[1]))
+        return cls._on(indptr, indices, data, tuple(map(int, shape)))._set(dim=dim)
+
+    @classmethod
     def _on(cls, *args: Any) -> Sparse:
         self = object.__new__(cls)
         self._fill(*args)
@@ -93,7 +157,7 @@ class Sparse(Weights):
 
     def _fill(self, indptr, indices, data, shape, pattern: _Pattern | None = None) -> None:
         if pattern is None:
-            indices = aligned(indices, _index_dtype(shape[1]))
+            indices = aligned(indices, index_dtype(shape[1]))
             pattern = _Pattern(aligned(indptr, np.int64), indices, shape)
         data = aligned(data)
         self._set(shape=shape, dtype=data.dtype, data=read_only(data), _pattern=pattern, _cache={})
@@ -127,7 +191,7 @@ class Sparse(Weights):
 
     def to_dense(self) -> np.ndarray:
         W = np.zeros(self.shape, self.dtype)
-        W[self._rows(), self.indices] = self.data
+        np.add.at(W, (self._rows(), self.indices), self.data)  # a pair may have several synapses
         return W
 
     def _rows(self) -> np.ndarray:
@@ -172,7 +236,7 @@ def is_scipy_sparse(value: Any) -> bool:
     return scipy_sparse is not None and scipy_sparse.issparse(value)
 
 
-def _index_dtype(size: int) -> type:
+def index_dtype(size: int) -> type:
     return np.int32 if size <= np.iinfo(np.int32).max else np.int64
 
 
@@ -199,8 +263,17 @@ def csr_of(
         except ValueError as error:
             raise ValueError(f"{quoted(name)} is not a valid {S.format} matrix: {error}") from None
     # cast first: duplicates of a narrow dtype could overflow when they are summed
+    n_given = S.nnz if S.format in ("coo", "csr", "csc") else None
     S = S.astype(np.float32 if S.dtype == np.float32 else np.float64).tocsr(copy=True)
     S.sum_duplicates()
+    if n_given is not None and S.nnz < n_given:
+        warnings.warn(
+            f"{quoted(name)} has {n_given - S.nnz} entries more than pairs: those of one pair were "
+            "summed. `sum_duplicates()` says that this is meant; separate synapses of one pair are "
+            "`Sparse.from_synapses(post, pre, weight, shape)`.",
+            UserWarning,
+            stacklevel=4,
+        )
     finite = np.isfinite(S.data)
     if not finite.all():
         k = int(np.argmin(finite))

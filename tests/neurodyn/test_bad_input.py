@@ -136,7 +136,7 @@ def loop(*couplings):
     (coupled("E.rr", "I.drive", W), ValueError, "`E.rr`: population `E` has no `rr`; did you mean `r`? It has `x`, `r`, `tau`, `I_ext`, `I_rec`."),
     (coupled("E.r", "I.driv", W), ValueError, "`I.driv`: population `I` has no `driv`; did you mean `drive`?"),
     # what may be coupled to what
-    (coupled("E.r", "I.v", W), ValueError, "`I.v` is not an input; a coupling ends at an input"),
+    (coupled("E.r", "I.v", W), ValueError, "`I.v` is a state, at which only spikes can arrive; a coupling ends at an input"),
     (coupled("E.r", "I.tau", W), ValueError, "`I.tau` is a parameter with a value; a coupling ends at an input"),
     (coupled("E.tau", "I.drive", W), ValueError, "`E.tau` is a parameter; a coupling starts at a state, an algebraic variable or an input"),
     (lambda: nd.Network(NOISY.populations, [nd.Coupling("P.x", "P.xi", [[1.0]])]), ValueError, "`P.xi` is not an input"),

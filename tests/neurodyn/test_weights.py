@@ -1,6 +1,7 @@
 """Weights against dense matrices, CSR loops and finite differences."""
 
 import pickle
+import re
 import subprocess
 import sys
 
@@ -217,13 +218,16 @@ def test_sparse_sums_duplicates_and_sorts():
     coo = sp.coo_array((np.array([200, 100, 7, 100, 200], np.uint8), (post, pre)), shape=(5, 4))
     expected = np.zeros((5, 4))
     expected[3, 1], expected[0, 3], expected[0, 0] = 300, 300, 7  # no overflow of uint8
-    weights = Sparse(coo)
+    with pytest.warns(UserWarning, match="2 entries more than pairs"):
+        weights = Sparse(coo)
     assert weights.nnz == 3
     assert_array_equal(weights.indptr, [0, 2, 2, 2, 3, 3])
     assert_array_equal(weights.indices, [0, 3, 1])
     assert_array_equal(weights.to_dense(), expected)
     unsorted = sp.csr_array(([1.0, 2.0, 4.0], [3, 0, 3], [0, 3, 3]), shape=(2, 4))
-    assert_array_equal(Sparse(unsorted).to_dense(), [[2, 0, 0, 5], [0, 0, 0, 0]])
+    with pytest.warns(UserWarning, match="1 entries more than pairs"):
+        weights = Sparse(unsorted)
+    assert_array_equal(weights.to_dense(), [[2, 0, 0, 5], [0, 0, 0, 0]])
     assert unsorted.nnz == 3  # the user's matrix is not changed
 
 
@@ -426,7 +430,6 @@ class TestAsWeights:
 @pytest.mark.parametrize(
     "arrays",
     [
-        ([0, 2, 3], [0, 0, 1], [1.0] * 3),  # a duplicate
         ([0, 2, 3], [1, 0, 1], [1.0] * 3),  # not ascending
         ([0, 1, 3], [0, 1, 3], [1.0] * 3),  # beyond the last column
         ([0, 1, 3], [0, -1, 1], [1.0] * 3),  # before the first
@@ -438,6 +441,32 @@ class TestAsWeights:
 def test_from_csr_refuses_what_a_kernel_could_not_read(arrays):
     with pytest.raises(ValueError, match=r"not a CSR matrix of shape \(post, pre\) = \(2, 3\)"):
         Sparse.from_csr(*arrays, (2, 3))
+
+
+def test_several_synapses_of_a_pair_stay_apart_and_add_up():
+    post, pre, weight = [1, 0, 1, 1], [2, 0, 0, 2], [3.0, 1.0, 2.0, 4.0]
+    weights = Sparse.from_synapses(post, pre, weight, (2, 3))
+    assert_array_equal(weights.data, [1.0, 2.0, 3.0, 4.0])
+    expected = [[1.0, 0.0, 0.0], [2.0, 0.0, 7.0]]
+    assert_array_equal(weights.to_dense(), expected)
+    assert_array_equal(weights.apply(np.eye(3)), np.transpose(expected))
+    delta, r = np.array([1.0, 10.0]), np.array([1.0, 2.0, 3.0])
+    assert_array_equal(weights.gradient(delta, r)["data"], [1.0, 10.0, 30.0, 30.0])
+
+
+@pytest.mark.parametrize(
+    ("post", "pre", "weight", "message"),
+    [
+        ([0, 2], [0, 0], 1.0, "`post` has units from 0 to 2, and `shape` (2, 3) has room for 0 to 1"),
+        ([0], [-1], 1.0, "`pre` has units from -1 to -1"),
+        ([0, 1], [0], 1.0, "`post` and `pre` must be of one length; got 2 and 1"),
+        ([0, 1], [0, 1], [1.0], "`weight` must be one number or one a synapse, (2,)"),
+        ([0.0], [0.0], 1.0, "`post` must be a list of unit numbers"),
+    ],
+)
+def test_from_synapses_refuses(post, pre, weight, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Sparse.from_synapses(post, pre, weight, (2, 3))
 
 
 def test_from_csr_decreasing_indptr():
