@@ -1,0 +1,69 @@
+"""Figures of results: Axes in, Axes out.
+
+Every function takes the data first and ``ax=`` for where to draw (a new figure when it is None),
+and returns the Axes, so that figures are composed with Matplotlib's own means. Labels and units
+come from the attributes of the data. `plot` chooses by what it is given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
+from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "covariance_ellipse",
+    "distribution",
+    "heatmap",
+    "phase",
+    "plot",
+    "spectrum",
+    "traces",
+    "weights",
+]
+
+
+def plot(data: Any, ax: Axes | None = None, **options: Any) -> Axes:
+    """The plot that fits `data`.
+
+    A variable with time gives `traces`, or `heatmap` for more than 12 units; one without time, a
+    final state for example, its `distribution`; a matrix or a weights object `weights`.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, array or weights object
+    ax : Axes, optional
+    **options
+        Passed on to the chosen function.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError
+        If no kind of plot fits, with what would.
+    """
+    dims = getattr(data, "dims", None)
+    if hasattr(data, "data_vars"):
+        names = ", ".join(f"ds[{str(name)!r}]" for name in data.data_vars)
+        raise TypeError(f"`data` is a whole Dataset; give one of its variables: {names}")
+    if dims is not None and "time" in dims:
+        unit = unit_dimension(data)
+        many = unit is not None and data.sizes[unit] > MAX_LINES
+        return (heatmap if many else traces)(data, ax=ax, **options)
+    if dims is not None:
+        return distribution(data, ax=ax, **options)
+    if len(getattr(data, "shape", ())) == 2:
+        return weights(data, ax=ax, **options)
+    if len(getattr(data, "shape", ())) == 1:
+        return distribution(data, ax=ax, **options)
+    raise TypeError(
+        "`data` must be a variable of a Dataset, such as ds['E.r'], a vector, a matrix, "
+        f"or weights; got {type(data).__name__}"
+    )
