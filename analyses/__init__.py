@@ -3,8 +3,74 @@
 An analysis is a function that takes any `Network` (or plain arrays) and returns a frozen result
 with its own evidence: residuals, convergence history, how many starts failed. It raises, or says
 ``converged=False``; it never returns a number it does not trust.
+
+Names are imported when they are first used.
 """
+# ruff: noqa: F401  (what only type checkers import)
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # One class must not exist twice: a second copy of it would fail every isinstance.
 if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
+
+if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.spike_correlations import (
+        autocorrelogram,
+        count_correlation,
+        count_correlation_matrix,
+        cross_correlogram,
+    )
+    from neurodyn.analyses.spike_statistics import (
+        fano_factors,
+        firing_rates,
+        interspike_intervals,
+        interval_cv,
+        interval_cv2,
+        interval_lv,
+        population_rate,
+    )
+    from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
+    from neurodyn.recorded_spikes import spike_trains
+    from neurodyn.spike_trains import SpikeTrains
+
+#: Where each public name lives.
+_EXPORTS = {
+    "SpikeTrains": "neurodyn.spike_trains",
+    "autocorrelogram": "neurodyn.analyses.spike_correlations",
+    "chi_synchrony": "neurodyn.analyses.spike_synchrony",
+    "count_correlation": "neurodyn.analyses.spike_correlations",
+    "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
+    "cross_correlogram": "neurodyn.analyses.spike_correlations",
+    "fano_factors": "neurodyn.analyses.spike_statistics",
+    "firing_rates": "neurodyn.analyses.spike_statistics",
+    "interspike_intervals": "neurodyn.analyses.spike_statistics",
+    "interval_cv": "neurodyn.analyses.spike_statistics",
+    "interval_cv2": "neurodyn.analyses.spike_statistics",
+    "interval_lv": "neurodyn.analyses.spike_statistics",
+    "population_rate": "neurodyn.analyses.spike_statistics",
+    "rate_spectrum": "neurodyn.analyses.spike_synchrony",
+    "spike_trains": "neurodyn.recorded_spikes",
+    "synchrony": "neurodyn.analyses.spike_synchrony",
+}
+
+__all__ = list(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, _EXPORTS, n=1) if not name.startswith("_") else ()
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        raise AttributeError(f"module 'neurodyn.analyses' has no attribute {name!r}{hint}")
+    value = getattr(import_module(_EXPORTS[name]), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_EXPORTS))
