@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
 from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
+from neurodyn.plot.spikes import population_rate, raster, raster_with_rate
+from neurodyn.recorded_spikes import populations_with_spikes
+from neurodyn.spike_trains import SpikeTrains
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +24,9 @@ __all__ = [
     "heatmap",
     "phase",
     "plot",
+    "population_rate",
+    "raster",
+    "raster_with_rate",
     "spectrum",
     "traces",
     "weights",
@@ -31,11 +37,12 @@ def plot(data: Any, ax: Axes | None = None, **options: Any) -> Axes:
     """The plot that fits `data`.
 
     A variable with time gives `traces`, or `heatmap` for more than 12 units; one without time, a
-    final state for example, its `distribution`; a matrix or a weights object `weights`.
+    final state for example, its `distribution`; a matrix or a weights object `weights`; spike
+    trains a `raster`.
 
     Parameters
     ----------
-    data : xarray.DataArray, array or weights object
+    data : xarray.DataArray, array, weights object or SpikeTrains
     ax : Axes, optional
     **options
         Passed on to the chosen function.
@@ -52,7 +59,10 @@ def plot(data: Any, ax: Axes | None = None, **options: Any) -> Axes:
     dims = getattr(data, "dims", None)
     if hasattr(data, "data_vars"):
         names = ", ".join(f"ds[{str(name)!r}]" for name in data.data_vars)
-        raise TypeError(f"`data` is a whole Dataset; give one of its variables: {names}")
+        spikes = "; for its spikes call plot.raster(ds)" if populations_with_spikes(data) else ""
+        raise TypeError(f"`data` is a whole Dataset; give one of its variables: {names}{spikes}")
+    if isinstance(data, SpikeTrains):
+        return raster(data, ax=ax, **options)
     if dims is not None and "time" in dims:
         unit = unit_dimension(data)
         many = unit is not None and data.sizes[unit] > MAX_LINES
