@@ -23,10 +23,11 @@ FOLDER = Path(os.environ.get("NEURODYN_BENCH_DIR", ROOT / ".bench"))
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool: what pip is asked for, and an import that must work afterwards."""
+    """A tool: what pip is asked for, an import that must work then, a compiler if it needs one."""
 
     requirements: tuple[str, ...]
     module: str
+    compiler: str | None = None
 
 
 #: Versions are fixed, so that a ratio that moves has moved because of us.
@@ -36,6 +37,16 @@ PEERS = {
     # On Linux the plain wheel may bring a whole CUDA along: PIP_INDEX_URL and PIP_FIND_LINKS, which
     # pip reads itself, can name a place that has the wheel for CPUs.
     "torch": Peer(("torch==2.13.0", "numpy==2.4.6"), "torch"),
+    # Brian2 2.9 does not import with NumPy 2.4. It and ANNarchy compile each network that they run.
+    "brian2": Peer(
+        ("brian2==2.9.0", "numpy==2.3.5", "cython==3.3.1", "setuptools==80.9.0"), "brian2", "g++"
+    ),
+    "nest": Peer(("nest-simulator==3.10.0", "numpy==2.4.6"), "nest"),
+    "annarchy": Peer(
+        ("ANNarchy==5.0.4.1", "numpy==2.4.6", "cython==3.3.1", "cmake==4.4.5", "nanobind==2.7.0"),
+        "ANNarchy",
+        "g++",
+    ),
 }
 
 
@@ -43,6 +54,12 @@ def python(name: str) -> Path | None:
     """The interpreter of an installed peer, or None."""
     folder = FOLDER / name
     return _interpreter(folder) if _stamp(folder) == _wanted(PEERS[name]) else None
+
+
+def environment(name: str) -> dict[str, str]:
+    """Variables for a tool's process: ANNarchy, for one, calls programs of its environment."""
+    path = [str(FOLDER / name / "bin")] * (name in PEERS) + [os.environ.get("PATH", os.defpath)]
+    return {**os.environ, "PATH": os.pathsep.join(path)}
 
 
 def _interpreter(folder: Path) -> Path:
@@ -72,6 +89,8 @@ def install(name: str) -> str | None:
     peer, folder = PEERS[name], FOLDER / name
     if python(name):
         return None
+    if peer.compiler and not shutil.which(peer.compiler):
+        return f"it compiles with {peer.compiler}, which is not on the PATH"
     shutil.rmtree(folder, ignore_errors=True)
     try:
         venv.create(folder, with_pip=True)
