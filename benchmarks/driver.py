@@ -8,18 +8,18 @@ machine does meanwhile then hits all of them alike, and is left out by comparing
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import peers
-from problems import Problem
 
 WORKERS = Path(__file__).resolve().parent / "workers"
 #: One thread wherever a tool lets itself be told.
@@ -38,11 +38,35 @@ class WorkerFailed(RuntimeError):
 
 @dataclass
 class Seconds:
-    """What one tool took, a value a round."""
+    """What one tool took, a value a round.
+
+    Attributes
+    ----------
+    wall, cpu : list of float
+        Of a run; CPU time is user and system, of all threads.
+    peak_bytes : int
+        The most memory that the process held at any time.
+    cold_wall, cold_cpu : float
+        From the start of the process to the end of its first run: imports, building, compiling.
+    more : dict of str to list of float
+        What else a worker measures.
+    """
 
     wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)  # user and system, all threads
+    cpu: list[float] = field(default_factory=list)
     peak_bytes: int = 0
+    cold_wall: float = 0.0
+    cold_cpu: float = 0.0
+    more: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, answer: dict) -> None:
+        """One run's."""
+        self.wall.append(answer["wall"])
+        self.cpu.append(answer["cpu"])
+        self.peak_bytes = answer["peak_bytes"]
+        for name in ("build", "program_cpu"):
+            if name in answer:
+                self.more.setdefault(name, []).append(answer[name])
 
 
 @dataclass(frozen=True)
@@ -56,7 +80,27 @@ class Ratio:
     @classmethod
     def of(cls, above: Sequence[float], below: Sequence[float]) -> Ratio:
         ratios = [a / b for a, b in zip(above, below, strict=True)]
-        return cls(statistics.median(ratios), min(ratios), max(ratios))
+        return cls.spread(ratios)
+
+    @classmethod
+    def spread(cls, values: Sequence[float]) -> Ratio:
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Problem(Protocol):
+    """What a worker is told; see `problems`."""
+
+    def spec(self, folder: Path, **more) -> dict: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Who takes part in a comparison: a tool, its problem, and more for its specification."""
+
+    tool: str
+    problem: Problem
+    more: Mapping = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def interpreter(tool: str) -> Path | None:
@@ -69,42 +113,55 @@ class Worker:
 
     Parameters
     ----------
-    tool : str
-        Its worker is ``workers/<tool>_worker.py``.
-    problem : Problem
+    entry : Entry
+        The worker of its tool is ``workers/<tool>_worker.py``.
     folder : Path
-        For arrays and final states.
-    more
-        Further entries of the worker's specification, such as ``threads=2``.
+        For arrays and results.
+
+    Attributes
+    ----------
+    versions : dict of str to str
+    ready : dict
+        ``took`` and ``total_cpu`` seconds until it was ready, and ``peak_bytes``.
     """
 
-    def __init__(self, tool: str, problem: Problem, folder: Path, **more):
+    def __init__(self, entry: Entry, folder: Path):
         self.folder = folder
         self.errors = tempfile.TemporaryFile("w+")
-        spec = json.dumps(problem.spec(folder, **more))
+        tool, self.asked = entry.tool, time.perf_counter()
+        spec = json.dumps(entry.problem.spec(folder, **entry.more))
         self.process = subprocess.Popen(
             [str(interpreter(tool)), str(WORKERS / f"{tool}_worker.py"), spec],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, **ONE_THREAD},
+            env={**peers.environment(tool), **ONE_THREAD, **entry.environment},
         )
         try:
-            self.versions: dict[str, str] = self._answer()["versions"]
+            self.ready = self._answer()
         except WorkerFailed:
             self.close()
             raise
+        self.versions: dict[str, str] = self.ready.pop("versions")
 
     def _answer(self) -> dict:
-        line = self.process.stdout.readline()
+        line = "start"
+        while line and not line.startswith("{"):  # some tools greet while they are imported
+            line = self.process.stdout.readline()
         if not line:
             self.errors.seek(0)
             said = self.errors.read().strip().splitlines() or ["it ended without a word"]
             raise WorkerFailed(said[-1])
-        return json.loads(line)
+        return {"took": time.perf_counter() - self.asked, **json.loads(line)}
 
-    def _request(self, **request) -> dict:
+    def run(self, **request) -> dict:
+        """One timed run: ``wall`` and ``cpu`` in seconds, ``peak_bytes``.
+
+        `request` is ``steps=n`` for rates, ``seed=k`` for spikes. ``took`` is the wall time until
+        the answer, ``total_cpu`` all the CPU time that the process and its children ever took.
+        """
+        self.asked = time.perf_counter()
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
@@ -112,15 +169,16 @@ class Worker:
             pass  # the answer says why
         return self._answer()
 
-    def run(self, steps: int) -> dict:
-        """One timed run: ``wall`` and ``cpu`` in seconds, ``peak_bytes``."""
-        return self._request(steps=steps)
+    def result(self, **request) -> tuple[dict[str, np.ndarray], dict]:
+        """What a run gives, and what `run` would have answered."""
+        path = self.folder / f"result_{id(self)}.npz"
+        answer = self.run(**request, save=str(path))
+        with np.load(path) as stored:
+            return {name: stored[name] for name in stored.files}, answer
 
     def final_state(self, steps: int) -> np.ndarray:
         """State (trial, unit) after `steps` steps."""
-        path = self.folder / f"final_{id(self)}.npy"
-        self._request(steps=steps, save=str(path))
-        return np.load(path)
+        return self.result(steps=steps)[0]["final"]
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -140,31 +198,59 @@ class Worker:
 
 
 def start(
-    tools: Sequence[str], problem: Problem, folder: Path, say: Callable[[str], None]
+    entries: Mapping[str, Entry], folder: Path, say: Callable[[str], None]
 ) -> dict[str, Worker]:
-    """The workers of those tools that can be had, by name."""
+    """The workers of those entries whose tools can be had, by the names of the entries."""
     found = {}
-    for tool in tools:
-        if interpreter(tool) is None:
-            say(f"{tool}: not installed, left out (python benchmarks/peers.py installs it)")
+    for name, entry in entries.items():
+        if interpreter(entry.tool) is None:
+            say(f"{entry.tool}: not installed, left out (python benchmarks/peers.py installs it)")
             continue
         try:
-            found[tool] = Worker(tool, problem, folder)
+            found[name] = Worker(entry, folder)
         except WorkerFailed as error:
-            say(f"{tool}: left out: {error}")
+            say(f"{name}: left out: {error}")
     return found
 
 
-def rotate(workers: dict[str, Worker], steps: int, rounds: int) -> dict[str, Seconds]:
-    """Run all workers once a round, after one run each that does not count."""
+def rotate(
+    workers: dict[str, Worker],
+    requests: Iterable[dict],
+    say: Callable[[str], None],
+    keep: Callable[[str, dict[str, np.ndarray]], None] | None = None,
+) -> dict[str, Seconds]:
+    """Run all workers once a request, after one run each that does not count.
+
+    Parameters
+    ----------
+    workers : dict of str to Worker
+        A peer's that breaks down in its first run is taken out.
+    requests : iterable of dict
+        One a round; the first is also that of the run that does not count.
+    say : callable
+        Is told who was taken out.
+    keep : callable, optional
+        ``keep(name, arrays)`` is given what every counted run found.
+    """
+    requests, taken = list(requests), {}
+    for name in list(workers):
+        try:
+            answer = workers[name].run(**requests[0])
+        except WorkerFailed as error:
+            if name.startswith("neurodyn"):
+                raise
+            say(f"{name}: left out: {error}")
+            workers.pop(name).close()
+            continue
+        took = workers[name].ready["took"] + answer["took"]
+        taken[name] = Seconds(cold_wall=took, cold_cpu=answer["total_cpu"])
     names = list(workers)
-    taken = {name: Seconds() for name in names}
-    for name in names:
-        workers[name].run(steps)
-    for k in range(rounds):
+    for k, request in enumerate(requests):
         for name in names[k % len(names) :] + names[: k % len(names)]:
-            answer = workers[name].run(steps)
-            taken[name].wall.append(answer["wall"])
-            taken[name].cpu.append(answer["cpu"])
-            taken[name].peak_bytes = answer["peak_bytes"]
+            if keep is None:
+                answer = workers[name].run(**request)
+            else:
+                arrays, answer = workers[name].result(**request)
+                keep(name, arrays)
+            taken[name].add(answer)
     return taken

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from checks import Check
 from driver import Ratio, Seconds
-from reference import Check
 
 #: Load above which ratios are still good, but seconds are not.
 BUSY = 0.5
 
-COLOURS = {"numpy": "#4c72b0", "jax": "#dd8452", "torch": "#c44e52", "limit": "#555555"}
-NAMES = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch", "limit": "reading the matrix"}
+NAMES = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch", "limit": "reading the matrix",
+         "brian2": "Brian2", "nest": "NEST", "annarchy": "ANNarchy"}  # fmt: skip
+COLOURS = {"numpy": "#4c72b0", "jax": "#dd8452", "torch": "#c44e52", "limit": "#555555",
+           "brian2": "#8172b3", "nest": "#937860", "annarchy": "#da8bc3"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Report:
                 for tool, checks in tools.items()
                 for check in checks
             ]  # fmt: skip
-            head = ["row", "tool", "compared with float64 NumPy", "found", "allowed", ""]
+            head = ["row", "tool", "what is compared", "found", "allowed", ""]
             parts += ["## Are the answers right?", "", _table(head, rows), ""]
         if self.elementary:
             parts += ["## Elementary functions", "", _elementary(self.elementary), ""]
@@ -153,7 +155,13 @@ class Report:
         ax.set(xscale="log", yticks=range(len(rows)), yticklabels=reversed(rows))
         ax.set_xlim(min(0.7, ax.get_xlim()[0]), ax.get_xlim()[1] * 1.2)
         ax.set_ylim(-0.6, len(rows) - 0.4)
-        ax.set_xticks([x for x in (0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20) if x <= ax.get_xlim()[1]])
+        ax.set_xticks(
+            [
+                x
+                for x in (0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100, 200)
+                if x <= ax.get_xlim()[1]
+            ]
+        )
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel("CPU time over that of neurodyn (right of 1: neurodyn is faster); | required")

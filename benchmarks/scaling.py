@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from driver import Worker, WorkerFailed, interpreter
-from problems import Problem
+from driver import Entry, Worker, WorkerFailed, interpreter
+from problems.rate import Problem
 from report import machine
 from run import RESULTS
 
@@ -33,9 +33,9 @@ REPEATS = 3
 
 def point(tool: str, problem: Problem, folder: Path) -> dict[str, float]:
     """CPU seconds of a run, and bytes of its process."""
-    with Worker(tool, problem, folder) as worker:
-        worker.run(problem.steps)
-        answers = [worker.run(problem.steps) for _ in range(REPEATS)]
+    with Worker(Entry(tool, problem), folder) as worker:
+        worker.run(steps=problem.steps)
+        answers = [worker.run(steps=problem.steps) for _ in range(REPEATS)]
     return {
         "cpu": min(a["cpu"] for a in answers),
         "bytes": max(a["peak_bytes"] for a in answers),

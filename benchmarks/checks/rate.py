@@ -1,4 +1,4 @@
-"""Are the tools' answers right? Each is compared with plain NumPy in float64, in the same run.
+"""Rate networks: every tool is compared with plain NumPy in float64.
 
 Rounding differs from tool to tool, and networks amplify it. What difference is allowed is therefore
 not chosen but found: copies of the network are integrated beside it whose coefficients are wrong by
@@ -12,32 +12,17 @@ standard errors over trials.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from problems import NOISE, A, Problem
+from problems.rate import NOISE, A, Problem
+
+from checks import STANDARD_ERRORS, Check
 
 #: Tools may be off by this many times the largest deviation of a disturbed copy.
 MARGIN = 10.0
-#: Standard errors that a statistical comparison may be off.
-STANDARD_ERRORS = 5.0
 #: Steps after which states are compared unit by unit.
 SHORT = 20
 #: Disturbed copies.
 COPIES = 4
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison: what, how far off, and how far it may be."""
-
-    what: str
-    found: float
-    allowed: float
-
-    @property
-    def passed(self) -> bool:
-        return bool(self.found <= self.allowed)  # a nan fails
 
 
 class Reference:
