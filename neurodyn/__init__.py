@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         circuits,
         data,
         experiments,
+        interop,
         plot,
         signals,
         surrogates,
@@ -29,10 +30,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.coupling import Coupling, PoissonInput
     from neurodyn.equations import EquationError
     from neurodyn.network import Network, rate_network
+    from neurodyn.plasticity import Plasticity
     from neurodyn.population import Population
     from neurodyn.results import final_state, load, save
     from neurodyn.simulation import SimulationDiverged, simulate
     from neurodyn.simulation.recording import concatenate
+    from neurodyn.simulation.synapses import with_final_weights
     from neurodyn.solvers import RK4, DormandPrince, Euler, Exact, ExponentialEuler, Heun, Solver
     from neurodyn.spike_sources import poisson_source, spike_source
     from neurodyn.units import Quantity, UnitError
@@ -48,6 +51,7 @@ _EXPORTS: dict[str, str | None] = {
     "Heun": "neurodyn.solvers",
     "Network": "neurodyn.network",
     "PoissonInput": "neurodyn.coupling",
+    "Plasticity": "neurodyn.plasticity",
     "Population": "neurodyn.population",
     "Quantity": "neurodyn.units",
     "RK4": "neurodyn.solvers",
@@ -60,7 +64,9 @@ _EXPORTS: dict[str, str | None] = {
     "data": None,
     "experiments": None,
     "final_state": "neurodyn.results",
+    "interop": None,
     "load": "neurodyn.results",
+    "plasticity": None,
     "plot": None,
     "poisson_source": "neurodyn.spike_sources",
     "rate_network": "neurodyn.network",
@@ -71,6 +77,7 @@ _EXPORTS: dict[str, str | None] = {
     "surrogates": None,
     "units": None,
     "weights": None,
+    "with_final_weights": "neurodyn.simulation.synapses",
 }
 
 #: The units, ``nd.ms`` and so on: the same names as `neurodyn.units.UNITS`, which costs NumPy.

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurodyn._arrays import checked_count, read_only
 from neurodyn.compile.structure import SPIKE
+from neurodyn.plasticity.rule import Plasticity
 from neurodyn.units import SECOND, Hz, UnitError, format_dimension, to_si
 from neurodyn.weights import Weights, as_weights
 
@@ -36,6 +37,9 @@ class Coupling:
         or one a synapse: for sparse weights (nnz,) in the order of their ``data``, for a full
         matrix (n_post, n_pre). Default 0: spikes arrive in the step in which they are emitted,
         after it has updated the states.
+    plasticity : Plasticity, optional
+        How the weights change; every trial then has weights of its own. Needs dense, sparse or
+        diagonal weights, and one delay for all.
 
     Raises
     ------
@@ -48,6 +52,7 @@ class Coupling:
     target: str
     weights: Weights
     delay: float | np.ndarray = 0.0
+    plasticity: Plasticity | None = None
 
     def __post_init__(self):
         for role in ("source", "target"):
@@ -57,10 +62,30 @@ class Coupling:
         weights = as_weights(self.weights, name=f"weights of {self.label}")
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "delay", _checked_delay(self.delay, weights, self.label))
+        if self.plasticity is not None:
+            self._check_plasticity()
         if not self.carries_spikes and np.any(self.delay):
             raise ValueError(
                 f"`delay` of {self.label}: only spikes can be delayed, a coupling from "
                 f'"population.{SPIKE}"'
+            )
+
+    def _check_plasticity(self) -> None:
+        if not isinstance(self.plasticity, Plasticity):
+            raise TypeError(
+                f"`plasticity` of {self.label} must be an nd.Plasticity, such as "
+                f"nd.plasticity.pair_stdp(...); got {type(self.plasticity).__name__}"
+            )
+        weights = self.weights
+        if weights.kind not in ("dense", "sparse", "diagonal") or weights.is_transposed:
+            kind = "transposed" if weights.is_transposed else weights.kind
+            raise ValueError(
+                f"`plasticity` of {self.label} needs dense, sparse or diagonal weights, which have "
+                f"a number for every synapse; these are {kind}"
+            )
+        if np.ndim(self.delay):
+            raise ValueError(
+                f"`delay` of {self.label} must be one for all synapses where they are plastic"
             )
 
     @property
@@ -79,7 +104,8 @@ class Coupling:
             delay = f", delays {self.delay.min():g} to {self.delay.max():g} s"
         elif self.delay:
             delay = f", delay {self.delay:g} s"
-        return f"<Coupling {self.label}: {self.weights!r}{delay}>"
+        rule = f", {self.plasticity!r}" if self.plasticity is not None else ""
+        return f"<Coupling {self.label}: {self.weights!r}{delay}{rule}>"
 
 
 def _checked_delay(delay: Any, weights: Weights, label: str) -> float | np.ndarray:

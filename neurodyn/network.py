@@ -20,6 +20,7 @@ from neurodyn.compile.structure import (
     Structure,
 )
 from neurodyn.coupling import Coupling, PoissonInput
+from neurodyn.plasticity.network_rules import bind_rules
 from neurodyn.population import Frozen, Population, checked_array, listed, suggestion
 from neurodyn.units import DIMENSIONLESS, UnitError, format_dimension, to_si
 from neurodyn.weights import as_weights
@@ -27,6 +28,7 @@ from neurodyn.weights.delivery import delivery_kind
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
+    from neurodyn.plasticity.binding import BoundRule
 
 
 class Network(Frozen):
@@ -75,7 +77,7 @@ class Network(Frozen):
         for name, member in populations.items():
             _check_name(name)
             if isinstance(member, Network):
-                for inner, population in member.populations.items():
+                for inner, population in member.members.items():
                     flat[f"{name}/{inner}"] = population
                 flat_couplings += [
                     replace(c, source=f"{name}/{c.source}", target=f"{name}/{c.target}")
@@ -202,7 +204,10 @@ class Network(Frozen):
         return dict(zip(self.state_names, parts, strict=True))
 
     def dimension(self, name: str):
-        """SI dimension of a variable, input or parameter."""
+        """SI dimension of a variable, input or parameter, or of what a plastic synapse keeps."""
+        label, _, own = name.rpartition(".")
+        if label in self.coupling_labels:
+            return self.rules[self.coupling_labels.index(label)].dims[own]
         population, variable = self.split(name)
         if variable == SPIKE:
             return DIMENSIONLESS
@@ -275,14 +280,24 @@ class Network(Frozen):
 
     # -- compiling -----------------------------------------------------------------------------
 
-    def structure(self, dtype: str, driven: Sequence[str] = ()) -> Structure:
-        """What the compiler sees: the network without sizes, values and weights."""
+    def structure(
+        self, dtype: str, driven: Sequence[str] = (), plastic: bool = False
+    ) -> Structure:
+        """What the compiler sees: the network without sizes, values and weights.
+
+        With `plastic` the weights of plastic couplings change, as in a simulation.
+        """
         index = {name: p for p, name in enumerate(self.populations)}
         places = {n: (index[n.rpartition(".")[0]], n.rpartition(".")[2]) for n in self._ends()}
         populations = tuple(self._population_structure(n, driven) for n in self.populations)
         couplings = tuple(
-            CouplingStructure(places[c.source], places[c.target], self._kinds(c))
-            for c in self.couplings
+            CouplingStructure(
+                places[c.source],
+                places[c.target],
+                self._kinds(c, plastic),
+                self.rules.get(k) if plastic else None,
+            )
+            for k, c in enumerate(self.couplings)
         )
         poisson_inputs = tuple(places[c.target] for c in self.poisson_inputs)
         return Structure(populations, couplings, dtype, poisson_inputs)
@@ -293,7 +308,10 @@ class Network(Frozen):
         return [*ends, *(c.target for c in self.poisson_inputs)]
 
     @staticmethod
-    def _kinds(coupling: Coupling) -> tuple[str, ...]:
+    def _kinds(coupling: Coupling, plastic: bool) -> tuple[str, ...]:
+        if plastic and coupling.plasticity is not None:
+            is_dense = coupling.weights.kind == "dense"
+            return ("plastic_dense" if is_dense else "plastic_sparse",)
         if not coupling.carries_spikes:
             return tuple(term.kind for term in coupling.weights.terms)
         n_delays = np.unique(coupling.delay).size if np.ndim(coupling.delay) else 1
@@ -325,15 +343,21 @@ class Network(Frozen):
             population.surrogate.formula if population.surrogate else "",
         )
 
-    def compiled(self, dtype: str = "float64", driven: Sequence[str] = ()) -> CompiledNetwork:
-        """The compiled network: `field`, `tangent`, `adjoint` and the solvers' loops."""
+    def compiled(
+        self, dtype: str = "float64", driven: Sequence[str] = (), plastic: bool = False
+    ) -> CompiledNetwork:
+        """The compiled network: `field`, `tangent`, `adjoint` and the solvers' loops.
+
+        With `plastic` the loops change the weights of plastic couplings; the three functions are
+        those of the weights as they are at the beginning.
+        """
         from neurodyn.compile.compiled import CompiledNetwork
 
         try:
             name = np.dtype(dtype).name
         except TypeError:
             name = dtype  # refused below
-        key = (name, tuple(sorted(driven)))
+        key = (name, tuple(sorted(driven)), plastic and bool(self.rules))
         cache = self.__dict__.setdefault("_compiled", {})
         if key not in cache:
             cache[key] = CompiledNetwork(self, *key)
@@ -362,7 +386,7 @@ class Network(Frozen):
         """Text of the generated module that runs this network."""
         from neurodyn.compile import module
 
-        return module.source(self.structure(dtype))
+        return module.source(self.structure(dtype, plastic=bool(self.rules)))
 
     # -- new networks from this one ------------------------------------------------------------
 
@@ -375,12 +399,16 @@ class Network(Frozen):
             By full name, ``net.with_values(**{"E.tau": 20*nd.ms, "E.r->E.I_rec": W})``;
             ``"E.surrogate"`` is the population's surrogate. The new network shares the compiled
             code unless a scalar parameter becomes an array, or weights or a surrogate change their
-            kind.
+            kind. A value of a plasticity rule is ``"<coupling>.<name>"``.
         """
         by_population: dict[str, dict[str, Any]] = {}
         by_label: dict[str, Any] = {}
+        by_rule: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            if "->" in name:
+            label, _, own = name.rpartition(".")
+            if label in self.coupling_labels:
+                by_rule.setdefault(label, {})[own] = value
+            elif "->" in name:
                 if name not in self.coupling_labels:
                     raise ValueError(
                         f"no coupling `{name}`{suggestion(name, self.coupling_labels) or '.'} "
@@ -394,25 +422,45 @@ class Network(Frozen):
                 by_population.setdefault(population, {})[variable] = value
         populations = {
             name: p.with_values(**by_population[name]) if name in by_population else p
-            for name, p in self.populations.items()
+            for name, p in self.members.items()
         }
         couplings = [
-            replace(c, weights=by_label[label]) if label in by_label else c
+            self._changed(c, by_label.get(label), by_rule.get(label))
             for label, c in zip(self.coupling_labels, self.couplings, strict=True)
         ]
         new = Network.__new__(Network)
         new._assemble(populations, [*couplings, *self.poisson_inputs])
         return new
 
-    def _assemble(self, populations: dict[str, Population], couplings: Sequence[Coupling]) -> None:
+    @staticmethod
+    def _changed(coupling: Coupling, weights, values: dict[str, Any] | None) -> Coupling:
+        """A coupling with other weights, or other values of its rule."""
+        if weights is not None:
+            coupling = replace(coupling, weights=weights)
+        if values:
+            if coupling.plasticity is None:
+                raise ValueError(
+                    f"{coupling.label} is not plastic, it has no value `{next(iter(values))}`"
+                )
+            coupling = replace(coupling, plasticity=coupling.plasticity.with_values(**values))
+        return coupling
+
+    def _assemble(
+        self, members: dict[str, Population], couplings: Sequence[Coupling | PoissonInput]
+    ) -> None:
         """Take flat populations and couplings, and check them."""
-        self.populations = populations
+        self.members = members
+        self.populations = dict(members)
+        self.rules: dict[int, BoundRule] = {}
         self.couplings = tuple(c for c in couplings if isinstance(c, Coupling))
         self.poisson_inputs = tuple(c for c in couplings if isinstance(c, PoissonInput))
         for coupling in self.couplings:
             self._check_coupling(coupling)
         for source in self.poisson_inputs:
             self._check_poisson(source)
+        self.populations, self.rules = bind_rules(self)
+        for name in ("state_names", "input_names"):
+            self.__dict__.pop(name, None)  # the traces of rules are states too
         _ = self.structure("float64").stages  # refuses algebraic loops now, not at the first run
         self._freeze()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+import ast
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from neurodyn._evaluate import NotConstant, evaluate
 from neurodyn.equations import Equations, parse
+from neurodyn.statements import RAND
 from neurodyn.surrogates import Surrogate, choose
 from neurodyn.units import SECOND, Quantity, UnitError, format_dimension, to_si
 
@@ -150,8 +151,8 @@ class Population(Frozen):
         """What makes its units spike, as `PopulationStructure.spikes` says it."""
         if not self.is_spiking:
             return ""
-        has_parts = self.equations.variables or self.is_refractory or self.equations.spiking.reset
-        if self.equations.uses_rand and not has_parts and self.chance(1.0) is not None:
+        is_plain = not (self.is_refractory or self.equations.spiking.reset)
+        if self.equations.uses_rand and is_plain and self.chance(1.0) is not None:
             return "chance"
         return "threshold"
 
@@ -163,11 +164,14 @@ class Population(Frozen):
         float or ndarray (unit,), or None
             None where the threshold is not ``rand() < p`` with a p of parameters and dt.
         """
-        match = re.fullmatch(r"int\(rand < (.*)\)", self.equations.spiking.threshold)
-        if match is None:
+        condition = ast.parse(self.equations.spiking.threshold, mode="eval").body.args[0]
+        if not isinstance(condition, ast.Compare) or not isinstance(condition.ops[0], ast.Lt):
+            return None
+        if len(condition.ops) > 1 or ast.unparse(condition.left) != RAND:
             return None
         try:
-            return evaluate(match[1], {**self.parameters, "dt": dt})
+            chance = ast.unparse(condition.comparators[0])
+            return evaluate(chance, {**self.parameters, "dt": dt})
         except NotConstant:
             return None
 
@@ -236,12 +240,9 @@ class Population(Frozen):
         **values
             As when the population was made.
         """
-        merged: dict[str, Any] = {}
         refractory = values.pop("refractory", self.refractory)
         surrogate = values.pop("surrogate", self.surrogate)
-        for name, value in {**self.parameters, **self.initial}.items():
-            dim = self.equations.dimension(name)
-            merged[name] = value if callable(value) else Quantity(value, dim)
+        merged = self._quantities()
         for name, value in values.items():
             if name not in self.equations.open_names and name not in self.equations.variables:
                 known = [*merged, *(v.name for v in self.equations.states)]
@@ -255,6 +256,35 @@ class Population(Frozen):
             refractory=refractory if self.is_spiking else None,
             surrogate=surrogate,
             **merged,
+        )
+
+    def _quantities(self) -> dict[str, Any]:
+        """Parameters and initial values with their units."""
+        found: dict[str, Any] = {}
+        for name, value in {**self.parameters, **self.initial}.items():
+            dim = self.equations.dimension(name)
+            found[name] = value if callable(value) else Quantity(value, dim)
+        return found
+
+    def with_states(self, lines: Sequence[str], values: Mapping[str, Any]) -> Population:
+        """The same population with further states, such as the traces of a plasticity rule.
+
+        Parameters
+        ----------
+        lines : sequence of str
+            Equations.
+        values : mapping
+            Parameters and initial values that they need.
+        """
+        return Population(
+            self.size,
+            "\n".join([self.text, *lines]),
+            threshold=self.threshold,
+            reset=self.reset,
+            refractory=self.refractory if self.is_spiking else None,
+            surrogate=self.surrogate,
+            **self._quantities(),
+            **values,
         )
 
     def __repr__(self) -> str:

@@ -163,6 +163,8 @@ def _population(name: str) -> str:
 
 def _unit_dimension(name: str, records: Mapping, unit_index: Mapping[str, np.ndarray]) -> str:
     """Dimension of the units of variable `name`, shared within a population if subsets agree."""
+    if "->" in name:  # synapses of a plastic coupling
+        return f"{name}.recorded"
     mine, population = unit_index.get(name), _population(name)
     for other in records:
         if _population(other) == population:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from neurodyn._arrays import checked_count, read_only
-from neurodyn.equations import Equations, Spiking
 from neurodyn.population import Population
 from neurodyn.units import SECOND, UnitError, format_dimension, to_si
 
@@ -44,15 +44,20 @@ def poisson_source(size: int, rate: Any = None) -> Population:
 class SpikeSource(Population):
     """Units that spike at given times: see `spike_source`."""
 
-    def __init__(self, size: int, time: np.ndarray, unit: np.ndarray):
-        self.size = size
-        self.text = f"{time.size} spikes at given times"
-        self.threshold = self.reset = None
-        self.refractory = 0.0
+    def __init__(
+        self, size: int, time: np.ndarray, unit: np.ndarray, lines: Sequence[str] = (), **values
+    ):
         self.spike_time, self.spike_unit = time, unit
-        self.equations = Equations((), (), {}, (), (), (), Spiking("0", (), ()))
-        self.parameters, self.initial = {}, {}
-        self._freeze()
+        # the condition says only that they spike; when is in the list
+        super().__init__(size, "\n".join(lines), threshold="t < 0*second", **values)
+
+    def with_states(self, lines: Sequence[str], values: Mapping[str, Any]) -> Population:
+        """The same source whose units have further states."""
+        before = [self.text] if self.text else []
+        return SpikeSource(
+            self.size, self.spike_time, self.spike_unit, [*before, *lines],
+            **self._quantities(), **values,
+        )  # fmt: skip
 
     @property
     def emits(self) -> str:
@@ -68,7 +73,7 @@ class SpikeSource(Population):
         return spike_source(self.size, **given)
 
     def __repr__(self) -> str:
-        return f"<SpikeSource of {self.size}: {self.text}>"
+        return f"<SpikeSource of {self.size}: {self.spike_time.size} spikes at given times>"
 
 
 def spike_source(size: int, time: Any, unit: Any) -> SpikeSource:

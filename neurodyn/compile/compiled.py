@@ -67,9 +67,17 @@ class CompiledNetwork:
     dtype : {"float64", "float32"}
     driven : sequence of str
         Inputs that get an external drive although couplings fill them too.
+    plastic : bool
+        Whether the loops change the weights of plastic couplings.
     """
 
-    def __init__(self, network: Network, dtype: str = "float64", driven: Sequence[str] = ()):
+    def __init__(
+        self,
+        network: Network,
+        dtype: str = "float64",
+        driven: Sequence[str] = (),
+        plastic: bool = False,
+    ):
         if dtype not in ("float64", "float32"):
             raise ValueError(f'`dtype` must be "float64" or "float32"; got {dtype!r}')
         for name in driven:
@@ -78,7 +86,7 @@ class CompiledNetwork:
                 raise ValueError(f"`{name}` is not an input; inputs: {network.input_names}")
         self.network = network
         self.dtype = np.dtype(dtype)
-        self.structure = network.structure(dtype, driven)
+        self.structure = network.structure(dtype, driven, plastic)
         self.sizes = tuple(p.size for p in network.populations.values())
         self.widths = tuple(padded_size(size, dtype) for size in self.sizes)
         self._entries: dict[float, list[np.ndarray]] = {}
@@ -112,6 +120,19 @@ class CompiledNetwork:
     @cached_property
     def transposed_weight_arrays(self) -> list[np.ndarray]:
         return self._weight_arrays(transposed=True)
+
+    def weights_with(self, plastic: Mapping[int, Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """The weight arrays with those of plastic couplings, by number, put in."""
+        if not plastic:
+            return self.weight_arrays
+        found = []
+        for c in self.structure.rate_couplings:
+            if c in plastic:
+                found += plastic[c]
+                continue
+            for term in self.network.couplings[c].weights.terms:
+                found += term.kernel_arrays(self.dtype)
+        return found
 
     def _weight_arrays(self, transposed: bool) -> list[np.ndarray]:
         found = []

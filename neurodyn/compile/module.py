@@ -50,17 +50,18 @@ def write(structure: Structure) -> str:
     from neurodyn.compile.steppers import STEPPERS
 
     writer = ModuleWriter(structure)
-    functions = [
-        writer.evaluate(),
-        writer.field(),
-        writer.linearise(),
-        writer.tangent(),
-        writer.adjoint(),
-        writer.parameter_gradient(),
-    ]
+    functions = [writer.evaluate()]
+    if not structure.plastic:  # derivatives are those of the weights as they are at the beginning
+        functions += [
+            writer.field(),
+            writer.linearise(),
+            writer.tangent(),
+            writer.adjoint(),
+            writer.parameter_gradient(),
+        ]
     for stepper in STEPPERS.values():
         noise_fits = stepper.noise or not structure.noise_streams
-        if noise_fits and (stepper.takes_spikes or not structure.spikes):
+        if noise_fits and (stepper.takes_spikes or not (structure.spikes or structure.plastic)):
             functions.append(stepper(writer).function())
     exact = Exact(writer)
     if not exact.reason and not structure.noise_streams:

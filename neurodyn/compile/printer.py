@@ -48,6 +48,7 @@ _TAKEN = frozenset(
         *("keys", "normals", "first_step", "n_steps", "time_step", "every", "out", "first_sample"),
         # and of spikes; generated names beyond these begin with an underscore
         *("slot_", "s_", "types", "cgutils", "intrinsic"),
+        *("from_", "j_", "q_", "r_"),
         *("rtol", "atol", "control", "now", "end", "moment", "error", "count", "size", "miss"),
         *("growth", "accepted", "proposal"),
     )

@@ -145,10 +145,44 @@ def add_sparse(r, indptr, indices, data, out):
             out[trial, i] = total
 
 
+def add_plastic_dense(r, w, out):
+    """``w`` (trial, pre, post), other weights in every trial."""
+    for trial in range(out.shape[0]):
+        row = out[trial]
+        for j in range(w.shape[1]):
+            weights = w[trial, j]
+            rate = r[trial, j]
+            for i in range(weights.size):
+                row[i] += rate * weights[i]
+
+
+def add_plastic_sparse(r, start, stop, targets, w, out):
+    """``w`` (trial, synapse), by source as spikes are delivered."""
+    for trial in range(out.shape[0]):
+        row, weights = out[trial], w[trial]
+        for j in range(start.size):
+            rate = r[trial, j]
+            for q in range(np.uint64(start[j]), np.uint64(stop[j])):
+                row[np.uint64(targets[q])] += rate * weights[q]
+
+
 def add_diagonal(r, d, out):
     for trial in range(out.shape[0]):
         for i in range(d.size):
             out[trial, i] += d[i] * r[trial, i]
+
+
+def record_synapses(values, variable, rows, places, out, sample):
+    """Copy what is recorded of the synapses, ``values`` (trial, synapse).
+
+    `rows` holds variable, start in `places`, number of synapses, and first column of each.
+    """
+    for n in range(rows.shape[0]):
+        if rows[n, 0] == variable:
+            start, count, column = rows[n, 1], rows[n, 2], rows[n, 3]
+            for trial in range(out.shape[0]):
+                for k in range(count):
+                    out[trial, sample, column + k] = values[trial, places[start + k]]
 
 
 def record_rows(workspace, rows, units, out, sample):

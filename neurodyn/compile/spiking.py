@@ -13,6 +13,7 @@ import textwrap
 import sympy
 
 from neurodyn.compile.expressions import indicator, select, to_sympy
+from neurodyn.compile.plastic import PlasticCoupling
 from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
 from neurodyn.compile.structure import RANDOM_STREAMS, UNTIL, arriving
@@ -41,13 +42,15 @@ class SpikeWriter:
             for p, population in enumerate(self.structure.populations)
             if population.spikes
         ]
+        self.plastic = {c: PlasticCoupling(writer, self, c) for c in self.structure.plastic}
 
     # -- arguments -----------------------------------------------------------------------------
 
     def arguments(self) -> list[str]:
         """What a run function needs beyond the network's own, in order."""
+        plastic = [name for p in self.plastic.values() for name in p.arguments()]
         if not self.structure.spikes:
-            return []
+            return plastic
         found = ["_part", "_progress", "_interval", "_words", "_counts"]
         found += [f"{name}_first" for name in self.writer.names]
         for _, name, population in self.spiking:
@@ -61,7 +64,7 @@ class SpikeWriter:
                 found += [f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind]]
         for k in range(len(self.structure.poisson_inputs)):
             found += [f"_X{k}_limits", f"_X{k}_weight"]
-        return found
+        return [*found, *plastic]
 
     def stream(self, kind: str, index: int) -> int:
         """Number of a random stream; those of noise are below all of these."""
@@ -187,6 +190,10 @@ class SpikeWriter:
                 f"draw_next({name}_due, {name}_event, step_, keys, {self.stream('chance', q)}, "
                 f"{name}_first, {name}_log_rest, {place})"
             )
+        if population.refractory:
+            until = f"{name}[{population.slots[UNTIL]}]"
+            found.append(f"begin_rest({until}, row_, {name}_rest, {name}_first, {place})")
+            self.writer.functions.add("begin_rest")
         return found
 
     def _arrive(self) -> list[str]:
@@ -214,7 +221,7 @@ class SpikeWriter:
                 f"_X{k}_weight)  # {target}"
             )
             self.writer.functions.add("add_poisson")
-        return found + settled
+        return [*found, *settled, *(plastic.on_post() for plastic in self.plastic.values())]
 
     def _onto(self, p: int, target: str) -> str:
         """The row that spikes onto a target are added to."""
@@ -227,6 +234,8 @@ class SpikeWriter:
         (source, _), (p, target) = coupling.source, coupling.target
         pre, post = self.writer.names[source], self.writer.names[p]
         label = f"{self.structure.label(*coupling.source)} -> {self.structure.label(p, target)}"
+        if coupling.rule is not None:
+            return [self.plastic[c].on_pre()]
         found = [f"# {label}"]
         for term, kind in enumerate(coupling.kinds):
             arrays = ", ".join(f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind])
@@ -248,8 +257,6 @@ class SpikeWriter:
         for target, value in values.items():
             assignments.append((f"{name}[{population.slots[target.name]}, @]", value))
         before, body, _ = self.writer.statements(p, assignments, "k_, i_", scalars=(NOW,))
-        if population.refractory:
-            body.append(f"{name}[{population.slots[UNTIL]}, k_, i_] = {NOW} + {name}_rest[i_]")
         if not body:
             return ""
         loop = [

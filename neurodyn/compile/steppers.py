@@ -122,6 +122,7 @@ class Stepper:
             *self.spikes.step_begin(),
             self.evaluate() if self.evaluates_again else writer.evaluation(),
             self.record(),
+            *(p.continuous(self.name != "euler") for p in self.spikes.plastic.values()),
             self.body(),
             *self.spikes.step_end(),
         ]
@@ -167,6 +168,8 @@ class Stepper:
             "step_ // every - first_sample)"
             for name in self.writer.names
         ]
+        for plastic in self.spikes.plastic.values():
+            calls += plastic.record("step_ // every - first_sample")
         self.writer.functions.add("record_rows")
         return "\n".join(["if step_ % every == 0:", *calls])
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from neurodyn.equations import EquationError, Equations
+from neurodyn.plasticity.binding import BoundRule
 from neurodyn.statements import RAND
 
 #: Names of the arrays that each kind of weights brings, in the order of ``kernel_arrays``.
@@ -21,6 +22,8 @@ WEIGHT_ARRAYS = {
     "sparse": ("indptr", "indices", "data"),
     "low_rank": ("nT", "mT"),
     "diagonal": ("d",),
+    "plastic_dense": ("w",),
+    "plastic_sparse": ("start", "stop", "targets", "w"),
 }
 
 
@@ -113,12 +116,13 @@ class CouplingStructure:
     """One coupling: from variable ``source`` to ``target``, with the kind of each term.
 
     A coupling of spikes has a source called ``spike``, and kinds of delivery
-    (`neurodyn.weights.delivery`).
+    (`neurodyn.weights.delivery`). One with a rule is plastic.
     """
 
     source: tuple[int, str]
     target: tuple[int, str]
     kinds: tuple[str, ...]
+    rule: BoundRule | None = None
 
     @property
     def carries_spikes(self) -> bool:
@@ -165,6 +169,11 @@ class Structure:
     def spikes(self) -> bool:
         """Whether any population spikes, or gets spikes from outside."""
         return bool(self.poisson_inputs) or any(p.spikes for p in self.populations)
+
+    @property
+    def plastic(self) -> tuple[int, ...]:
+        """Couplings whose weights change."""
+        return tuple(c for c, k in enumerate(self.couplings) if k.rule is not None)
 
     @cached_property
     def rate_couplings(self) -> tuple[int, ...]:

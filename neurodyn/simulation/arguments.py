@@ -33,7 +33,7 @@ def root_seed(rng, previous) -> np.random.SeedSequence:
 
 def previous_run(ds) -> dict[str, Any]:
     """State and position of an earlier run, from its Dataset."""
-    from neurodyn.results import final_states
+    from neurodyn.results import FINAL, final_states
     from neurodyn.simulation.carried import read_carried
 
     if not hasattr(ds, "data_vars"):
@@ -54,6 +54,11 @@ def previous_run(ds) -> dict[str, Any]:
         "spawn_key": tuple(run["spawn_key"]),
         "step_size": run.get("step_size"),
         "carried": read_carried(ds),
+        "synapses": {
+            str(name).removesuffix(FINAL): ds[name].values
+            for name in ds.data_vars
+            if "->" in str(name) and str(name).endswith(FINAL)
+        },
     }
 
 

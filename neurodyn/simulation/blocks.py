@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from neurodyn.compile.compiled import CompiledNetwork
+    from neurodyn.simulation.spikes import BlockSpikes
+    from neurodyn.simulation.synapses import BlockSynapses
 
 #: Parts begin at multiples of this many units: whole cache lines, and whole blocks of random words.
 PART_UNITS = 64
@@ -98,6 +100,8 @@ class Block:
         What an adaptive solver keeps from call to call.
     spikes : BlockSpikes or None
         Spikes of a network that has any.
+    synapses : dict of int to BlockSynapses
+        Of each plastic coupling.
     """
 
     trials: slice
@@ -105,7 +109,8 @@ class Block:
     keys: np.ndarray
     normals: tuple[np.ndarray, np.ndarray]
     control: np.ndarray
-    spikes: object = field(default=None)
+    spikes: BlockSpikes | None = None
+    synapses: dict[int, BlockSynapses] = field(default_factory=dict)
 
     def take(self, name: str) -> np.ndarray:
         """A named state ``(trial, unit)`` of all units."""
@@ -114,22 +119,29 @@ class Block:
     def snapshot(self):
         """Everything that a run changes, as a copy."""
         states = [[s.copy() for s in part.states()] for part in self.parts]
-        return states, self.control.copy(), self.spikes.snapshot() if self.spikes else None
+        spikes = self.spikes.snapshot() if self.spikes else None
+        return states, self.control.copy(), spikes, [a.copy() for a in self._plastic()]
 
     def restore(self, snapshot) -> None:
         """Go back to a snapshot."""
-        states, control, spikes = snapshot
+        states, control, spikes, plastic = snapshot
         for part, saved in zip(self.parts, states, strict=True):
             for state, value in zip(part.states(), saved, strict=True):
                 state[...] = value
         self.control[:] = control
         if self.spikes:
             self.spikes.restore(spikes)
+        for array, value in zip(self._plastic(), plastic, strict=True):
+            array[...] = value
+
+    def _plastic(self) -> list[np.ndarray]:
+        return [array for s in self.synapses.values() for array in s.values.values()]
 
     def is_finite(self) -> bool:
         """Whether all states are, and the solver did not give up."""
         states = (s for part in self.parts for s in part.states())
-        return self.control[3] == 0 and all(np.isfinite(s).all() for s in states)
+        everything = (*states, *self._plastic())
+        return self.control[3] == 0 and all(np.isfinite(s).all() for s in everything)
 
 
 def cut_units(sizes, n_parts: int) -> list[tuple[slice, ...]]:

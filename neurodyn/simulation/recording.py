@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurodyn.compile.structure import SPIKE
+from neurodyn.plasticity.network_rules import synapse_shape
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
     from neurodyn.network import Network
+    from neurodyn.simulation.synapses import SynapseSetting
 
 #: The rate of a population, as a thing to record.
 SPIKE_RATE = "spike_rate"
@@ -90,19 +92,16 @@ class Recording:
             ):
                 rates.append(name.rpartition(".")[0])
                 continue
+            if "->" in name:
+                index = _chosen(name, units, _synapse_count(network, name))
+                columns.append(Column(name, index, start, units is not None))
+                start += index.size
+                continue
             population, variable = network.split(name)
             member = network.populations[population]
             if variable in member.parameters:
                 raise ValueError(f"`record`: `{name}` is a parameter and does not change")
-            index = np.arange(member.size)
-            if units is not None:
-                try:
-                    index = np.atleast_1d(index[units]).astype(np.int64)
-                except (IndexError, TypeError, ValueError):
-                    raise ValueError(
-                        f"`record`: units of `{name}` must be a slice or indices below "
-                        f"{member.size}; got {units!r:.60}"
-                    ) from None
+            index = _chosen(name, units, member.size)
             if variable == SPIKE:
                 spikes[population] = None if units is None else index
                 continue
@@ -110,6 +109,18 @@ class Recording:
             columns.append(Column(name, index, start, units is not None, factor))
             start += index.size
         return cls(tuple(columns), spikes, tuple(rates))
+
+    def synapse_tables(self, setting: SynapseSetting) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and places of one plastic coupling, as `record_synapses` reads them."""
+        rows, places = [], [np.empty(0, np.int64)]
+        for column in self.columns:
+            label, _, name = column.name.rpartition(".")
+            if label == setting.label:
+                first = sum(p.size for p in places)
+                variable = setting.rule.changing.index(name)
+                rows.append((variable, first, column.units.size, column.start))
+                places.append(setting.places(column.units))
+        return np.array(rows, np.int64).reshape(-1, 4), np.concatenate(places)
 
     @property
     def n_columns(self) -> int:
@@ -131,6 +142,8 @@ class Recording:
         rows: list[list[tuple[int, int, int, int]]] = [[] for _ in range(n)]
         units: list[list[np.ndarray]] = [[np.empty(0, np.int64)] for _ in range(n)]
         for column in self.columns:
+            if "->" in column.name:
+                continue  # of synapses
             p, slot = compiled.slot(column.name)
             inside = (column.units >= parts[p].start) & (column.units < parts[p].stop)
             places = np.flatnonzero(inside)
@@ -149,6 +162,36 @@ class Recording:
     def unit_index(self) -> dict[str, np.ndarray]:
         """Units of the variables of which only a part is recorded."""
         return {c.name: c.units for c in self.columns if c.is_subset}
+
+
+def _chosen(name: str, units, size: int) -> np.ndarray:
+    """Numbers of the units, or synapses, to record."""
+    index = np.arange(size)
+    if units is None:
+        return index
+    try:
+        return np.atleast_1d(index[units]).astype(np.int64)
+    except (IndexError, TypeError, ValueError):
+        raise ValueError(
+            f"`record`: units of `{name}` must be a slice or indices below {size}; "
+            f"got {units!r:.60}"
+        ) from None
+
+
+def _synapse_count(network: Network, name: str) -> int:
+    """Number of synapses of a plastic coupling, of which `name` is the weight or something kept."""
+    label, _, variable = name.rpartition(".")
+    rules = dict(zip(network.coupling_labels, range(len(network.couplings)), strict=True))
+    rule = network.rules.get(rules.get(label, -1))
+    if rule is None or variable not in rule.changing:
+        known = [
+            f"{network.coupling_labels[k]}.{n}" for k, r in network.rules.items()
+            for n in r.changing
+        ]  # fmt: skip
+        raise ValueError(
+            f"`record`: there is no plastic `{name}`; there are {', '.join(known) or 'none'}"
+        )
+    return int(np.prod(synapse_shape(network.couplings[rules[label]].weights)))
 
 
 class MemorySink:

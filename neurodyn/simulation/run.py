@@ -30,6 +30,7 @@ from neurodyn.simulation.interrupts import Interrupts, raise_interrupts
 from neurodyn.simulation.recording import MemorySink, Recording, ZarrSink
 from neurodyn.simulation.spike_recording import SpikeMemory, SpikeStore
 from neurodyn.simulation.spikes import BlockSpikes, SpikeSetting
+from neurodyn.simulation.synapses import BlockSynapses, SynapseSetting, synapse_variables
 from neurodyn.simulation.time_grid import count_steps
 from neurodyn.solvers import Solver
 from neurodyn.units import format_dimension
@@ -77,9 +78,12 @@ class Run:
             self.first_step = other_grid(previous, self.dt)
         self.n_trials = trial_count(trials, initial, previous)
         self.signals = as_signals(network, inputs)
-        self.compiled: CompiledNetwork = network.compiled(dtype, tuple(self.signals))
+        self.compiled: CompiledNetwork = network.compiled(dtype, tuple(self.signals), plastic=True)
         self._check_solver()
         self.setting = self._spike_setting()
+        self.synapses = {
+            c: SynapseSetting(self.compiled, c) for c in self.compiled.structure.plastic
+        }
         if previous:
             previous["carried"] = spread_carried(previous["carried"], self.n_trials)
         self.blocks = self._blocks(self._initial_state(initial, previous), previous)
@@ -97,10 +101,11 @@ class Run:
                 f"{solver} does not integrate noise, and the network has `{name}`; use nd.Euler "
                 "(Ito), nd.Heun (Stratonovich) or nd.ExponentialEuler"
             )
-        if structure.spikes and self.solver.adaptive:
+        if (structure.spikes or structure.plastic) and self.solver.adaptive:
+            what = "spikes belong" if structure.spikes else "changes of weights belong"
             raise ValueError(
-                f"{solver} chooses its own steps, and spikes belong to the steps of a grid; use "
-                "nd.Exact (linear units), nd.ExponentialEuler or nd.RK4"
+                f"{solver} chooses its own steps, and {what} to the steps of a grid; use nd.Exact "
+                "(linear units), nd.ExponentialEuler or nd.RK4"
             )
         if self.solver.method == "exact" and (reason := self.compiled.module.NOT_LINEAR):
             raise ValueError(
@@ -191,8 +196,29 @@ class Run:
                 block.spikes = BlockSpikes(self.setting, block.parts, count, interval)
                 if previous:
                     block.spikes.resume(carried_by_trials(previous["carried"], trials))
+            for c, setting in self.synapses.items():
+                block.synapses[c] = BlockSynapses(
+                    setting, {n: v[trials] for n, v in self._synapses_at_start(c, previous).items()}
+                )
             blocks.append(block)
         return blocks
+
+    def _synapses_at_start(self, c: int, previous) -> dict[str, np.ndarray]:
+        """The weight and what the rule keeps (trial, ...), where an earlier run left them."""
+        setting = self.synapses[c]
+        found = {}
+        for name in setting.rule.changing:
+            full = f"{setting.label}.{name}"
+            values = previous["synapses"].get(full) if previous else None
+            if values is None:
+                values = setting.initial(name)
+            elif values.shape[1:] != setting.shape:
+                raise ValueError(
+                    f"`initial`: `{full}` has shape {values.shape[1:]}, the network's "
+                    f"{setting.shape}"
+                )
+            found[name] = np.broadcast_to(values, (self.n_trials, *setting.shape))
+        return found
 
     def _parts(self, n_blocks: int) -> tuple[list[tuple[slice, ...]], int]:
         """Ranges of units for each thread of a block, and the steps between their waits.
@@ -205,7 +231,7 @@ class Run:
         n_parts = self.n_threads
         if not self.setting or n_blocks > 1 or n_parts < 2:
             return whole, 0
-        if structure.rate_couplings or structure.noise_streams:
+        if structure.rate_couplings or structure.noise_streams or structure.plastic:
             return whole, 0
         interval = max(1, self.setting.min_delay)
         if sum(sizes) * self.n_trials * interval < _PART_WORK * n_parts:
@@ -280,6 +306,10 @@ class Run:
     # -- running -------------------------------------------------------------------------------
 
     def execute(self, recording, sink, progress) -> xr.Dataset:
+        for c, setting in self.synapses.items():
+            rows, places = recording.synapse_tables(setting)
+            for block in self.blocks:
+                block.synapses[c].rows, block.synapses[c].places = rows, places
         self.tables = {
             part: recording.kernel_tables(self.compiled, part.units)
             for block in self.blocks
@@ -383,6 +413,8 @@ class Run:
         if not part.is_whole:
             places = [compiled.place(name)[0] for name in compiled.driven_names]
             drives = [part.drive(d, p) for d, p in zip(drives, places, strict=True)]
+        synapses = {c: s.weight_arguments() for c, s in block.synapses.items()}
+        rates = {c: a for c, a in synapses.items() if c in compiled.structure.rate_couplings}
         extra = []
         if self.solver.adaptive:
             real = compiled.dtype.type
@@ -392,7 +424,7 @@ class Run:
         self.kernel(
             *part.workspaces,
             *part.value_arrays,
-            *compiled.weight_arrays,
+            *compiled.weights_with(rates),
             *drives,
             block.keys,
             block.normals,
@@ -405,7 +437,8 @@ class Run:
             *self.tables[part],
             *part.sizes,
             *extra,
-            *(block.spikes.arguments(k) if block.spikes else ()),
+            *(block.spikes.arguments(k, synapses) if block.spikes else ()),
+            *(a for s in block.synapses.values() for a in s.arguments()),
         )
 
     def _keep_spikes(self, n: int) -> None:
@@ -577,9 +610,8 @@ class Run:
             spikes = {}
             if self.spike_sink is not None:
                 spikes = self.spike_sink.variables(sink.stream, self.first_step, self.position)
-            sink.stream.close(
-                final, units, self.attributes(stopped), {**spikes, **carry(self.carried())}
-            )
+            more = {**spikes, **self._final_synapses(), **carry(self.carried())}
+            sink.stream.close(final, units, self.attributes(stopped), more)
             ds = load(sink.stream.path, lazy=True)
             return ds.isel(time=slice(0, n_samples))
         from neurodyn.results import time_series
@@ -594,8 +626,15 @@ class Run:
             final,
             self.attributes(stopped),
             recording.unit_index(),
-            {**spikes, **carry(self.carried())},
+            {**spikes, **self._final_synapses(), **carry(self.carried())},
         )
+
+    def _final_synapses(self) -> dict[str, tuple]:
+        """Weights of plastic couplings, and what their rules keep, at the end."""
+        found = {}
+        for c, setting in self.synapses.items():
+            found |= synapse_variables(setting, [block.synapses[c] for block in self.blocks])
+        return found
 
 
 @contextmanager

@@ -131,12 +131,17 @@ class SpikeMemory:
             if self.n_trials > 1:
                 order = np.lexsort((spikes.unit, spikes.step, spikes.trial))
                 spikes = Spikes(*(array[order] for array in spikes))
-            found |= spike_variables(name, spikes, self.dt, self.sizes[name])
+            found |= spike_variables(name, spikes, self.dt, self.sizes[name], self.units[name])
         return found | self.rates.variables(first_step, n_steps)
 
 
-def spike_variables(name: str, spikes: Spikes, dt: float, size: int) -> dict[str, tuple]:
-    """Recorded spikes of a population as variables of a Dataset."""
+def spike_variables(
+    name: str, spikes: Spikes, dt: float, size: int, recorded: np.ndarray | None
+) -> dict[str, tuple]:
+    """Recorded spikes of a population as variables of a Dataset; `recorded` are its units."""
+    about = {"n_units": size}
+    if recorded is not None:
+        about["recorded_units"] = [int(unit) for unit in recorded]
     dims = (f"{name}.spike",)
     values = {
         "time": (spikes.step * dt, "s"),
@@ -147,7 +152,7 @@ def spike_variables(name: str, spikes: Spikes, dt: float, size: int) -> dict[str
         f"{name}.spike_{what}": (
             dims,
             array,
-            {"units": unit, "long_name": f"{what} of the spikes of {name}", "n_units": size},
+            {"units": unit, "long_name": f"{what} of the spikes of {name}", **about},
         )
         for what, (array, unit) in values.items()
     }
@@ -171,7 +176,7 @@ class SpikeStore(SpikeMemory):
                 columns = zip(*pieces, strict=True)
                 write_piece(
                     self.folder, name, self.number, Spikes(*(np.concatenate(c) for c in columns)),
-                    self.dt, self.sizes[name],
+                    self.dt, self.sizes[name], self.units[name],
                 )  # fmt: skip
                 pieces.clear()
         self.number += 1
@@ -183,8 +188,9 @@ class SpikeStore(SpikeMemory):
             paths = sorted(self.folder.glob(f"{_file_name(name)}.*.npz"))
             n_spikes = sum(_count(path) for path in paths)
             variables = spike_variables(
-                name, Spikes(*(np.empty(0, np.int64),) * 3), self.dt, self.sizes[name]
-            )
+                name, Spikes(*(np.empty(0, np.int64),) * 3), self.dt, self.sizes[name],
+                self.units[name],
+            )  # fmt: skip
             stream.put_long(variables, n_spikes, self._by_trial(name, paths))
         shutil.rmtree(self.folder, ignore_errors=True)
         return self.rates.variables(first_step, n_steps)
@@ -197,7 +203,7 @@ class SpikeStore(SpikeMemory):
                 here = spikes.trial == trial
                 if here.any():
                     part = Spikes(*(array[here] for array in spikes))
-                    variables = spike_variables(name, part, self.dt, self.sizes[name])
+                    variables = spike_variables(name, part, self.dt, self.sizes[name], None)
                     yield {key: values for key, (_, values, _) in variables.items()}
 
 
@@ -205,13 +211,18 @@ def _file_name(name: str) -> str:
     return name.replace("/", "%2F")
 
 
-def write_piece(folder: Path, name: str, number: int, spikes: Spikes, dt: float, size: int):
+def write_piece(
+    folder: Path, name: str, number: int, spikes: Spikes, dt: float, size: int, recorded
+) -> None:
     """Write the spikes of one call, so that the file is there whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_file_name(name)}.{number:08d}.npz"
     temporary = path.with_suffix(".tmp")
     with open(temporary, "wb") as file:
-        np.savez(file, dt=dt, size=size, **spikes._asdict())
+        about = {"dt": dt, "size": size}
+        if recorded is not None:
+            about["recorded"] = recorded
+        np.savez(file, **about, **spikes._asdict())
     os.replace(temporary, path)
 
 
@@ -235,9 +246,10 @@ def unfinished_variables(store: Path) -> dict[str, tuple]:
     for file_name, pieces in paths.items():
         with np.load(pieces[0]) as stored:
             dt, size = float(stored["dt"]), int(stored["size"])
+            recorded = stored["recorded"] if "recorded" in stored else None
         columns = zip(*map(read_piece, pieces), strict=True)
         spikes = Spikes(*(np.concatenate(arrays) for arrays in columns))
         order = np.lexsort((spikes.unit, spikes.step, spikes.trial))
         spikes = Spikes(*(array[order] for array in spikes))
-        found |= spike_variables(file_name.replace("%2F", "/"), spikes, dt, size)
+        found |= spike_variables(file_name.replace("%2F", "/"), spikes, dt, size, recorded)
     return found

@@ -106,15 +106,21 @@ class SpikeSetting:
         limits = poisson_limits(mean, source.n_sources)
         return limits, np.atleast_1d(source.weight).astype(self.real)
 
-    def coupling_arguments(self, units) -> list[Any]:
-        """Delays and weights of all couplings, onto the ranges `units` of each population."""
-        found = []
+    def coupling_arguments(self, units) -> list[list[Any]]:
+        """Delays and weights of each coupling, onto the ranges `units` of each population.
+
+        Those of plastic couplings are the delays alone: each trial has weights of its own.
+        """
+        every = []
         for coupling, (steps, index) in zip(self.couplings, self.delays, strict=True):
-            found.append(steps)
+            found: list[Any] = [steps]
+            every.append(found)
+            if coupling.plasticity is not None:
+                continue
             p, _ = self.compiled.place(coupling.target)
             for term in coupling.weights.terms:
                 found += delivery_arrays(term, self.real, index, steps.size, units[p])
-        return found
+        return every
 
     def poisson_arguments(self, units) -> list[np.ndarray]:
         found = []
@@ -239,7 +245,8 @@ class BlockSpikes:
         steps = [0 if v == 0 else count_steps(float(v), self.setting.dt, name) for v in values]
         rest = np.zeros(width, self.setting.real)
         if values.size:
-            rest[: times.size] = np.array(steps)[index.reshape(-1)]
+            # half a step: a unit that does not rest still spikes once, and takes nothing until then
+            rest[: times.size] = np.maximum(steps, 0.5)[index.reshape(-1)]
         return rest
 
     def _silence_filling(self, part) -> None:
@@ -249,15 +256,20 @@ class BlockSpikes:
             if structure.refractory:
                 part.workspaces[p][structure.slots[UNTIL], :, part.sizes[p] :] = np.inf
 
-    def arguments(self, k: int) -> list[Any]:
-        """What `SpikeWriter.arguments` lists, for part number `k`."""
+    def arguments(self, k: int, plastic: dict[int, list[np.ndarray]]) -> list[Any]:
+        """What `SpikeWriter.arguments` lists, for part number `k`.
+
+        `plastic` are the weights of plastic couplings, by number.
+        """
         part = self.parts[k]
         found = [k, self.progress, self.interval, self.words[k], self.counts[k]]
         found += [units.start for units in part.units]
         for p in self.spiking:
             found += [self.ring[p], self.count[p], self.bounds[p], *self.kept[k][p]]
             found += self.emitters[k][p]
-        return [*found, *self.weights[k], *self.poisson[k]]
+        for c, arrays in zip(self.structure.spike_couplings, self.weights[k], strict=True):
+            found += [*arrays, *plastic.get(c, ())]
+        return [*found, *self.poisson[k]]
 
     def drain(self, p: int, first_step: int, n_steps: int) -> Spikes:
         """Spikes of population `p` in the call that has just ended; sorted by step, trial, unit."""

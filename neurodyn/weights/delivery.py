@@ -26,6 +26,8 @@ DELIVERY_ARRAYS = {
     "low_rank": ("nT", "mT"),
     "sparse": ("start", "stop", "targets", "w"),
     "sparse_by_source": ("start", "stop", "targets", "w"),
+    "plastic_dense": ("w",),
+    "plastic_sparse": ("start", "stop", "targets", "w"),
 }
 
 
@@ -153,6 +155,20 @@ def _weight_of_source(term) -> np.ndarray | None:
         weights[indices] = data
         term.kept[key] = weights if np.array_equal(weights[indices], data) else None
     return term.kept[key]
+
+
+def synapse_layout(term) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The synapses of sparse or diagonal weights by source: ``(start, stop, targets, order)``.
+
+    ``order`` are the numbers of the synapses, in the order of the weights' own values.
+    """
+    from scipy.sparse import csr_array
+
+    indptr, indices, _, _ = _csr(term)
+    numbers = np.arange(indices.size)
+    csc = csr_array((numbers, indices, indptr), shape=term.shape).tocsc()
+    indptr = csc.indptr.astype(np.int64)
+    return indptr[:-1].copy(), indptr[1:].copy(), csc.indices.astype(np.int64), csc.data
 
 
 def synapse_pairs(term) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,461 @@
+"""The text of a plasticity rule, read for one coupling: names found, units checked.
+
+`bind` gives two things: lines that the pre- and postsynaptic populations get as further states, the
+traces; and a `BoundRule`, plain data from which the compiler writes what happens at synapses.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurodyn.equations import EquationError, _expand, _numeric_units
+from neurodyn.statements import StatementError, read_expression, read_statements
+from neurodyn.unit_check import (
+    _Inference,
+    check_units,
+    import_brian2,
+    open_dimensions,
+    variable_names,
+)
+from neurodyn.units import DIMENSIONLESS, Dimension, to_si
+
+if TYPE_CHECKING:
+    from neurodyn.plasticity.rule import Plasticity
+    from neurodyn.population import Population
+
+_LINE = re.compile(
+    r"^\s*(?:d(?P<state>\w+)/dt\s*=\s*(?P<drift>.+?)|(?P<kept>\w+))\s*:\s*"
+    r"(?P<unit>[^()]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*$"
+)
+_FLAGS = {"event-driven", "clock-driven", "constant"}
+_SUMS = {"sum_pre": "post", "sum_post": "pre"}
+
+
+@dataclass(frozen=True)
+class BoundRule:
+    """What happens at the synapses of one coupling.
+
+    Attributes
+    ----------
+    states : tuple of (str, str)
+        What is kept a synapse beside the weight, and its drift.
+    drift : str
+        Drift of the weight; empty if it changes with spikes only.
+    on_pre, on_post : tuple of (str, str)
+        Assignments, one after the other; the delivery of a spike is one to the target.
+    sums : tuple of (str, str, str)
+        Name, side to which it belongs ("pre" or "post"), and summed expression.
+    names : dict of str to (str, str)
+        Names in the text that stand for a variable of a population: side and own name.
+    target : str
+        Name of the coupling's target in `on_pre`.
+    scalars, each : tuple of str
+        Parameters with one value, and with one a synapse.
+    dims : dict of str to Dimension
+        Of the weight, of what is kept a synapse, and of the parameters.
+    """
+
+    states: tuple[tuple[str, str], ...]
+    drift: str
+    on_pre: tuple[tuple[str, str], ...]
+    on_post: tuple[tuple[str, str], ...]
+    sums: tuple[tuple[str, str, str], ...]
+    names: dict[str, tuple[str, str]]
+    target: str
+    scalars: tuple[str, ...]
+    each: tuple[str, ...]
+    dims: dict[str, Dimension]
+
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """What a synapse keeps: its weight, and the states."""
+        return ("w", *(name for name, _ in self.states))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A state that the rule adds to a population: its name there, its line, and the values used."""
+
+    name: str
+    line: str
+    values: dict[str, Any]
+
+
+class RuleText:
+    """The text of a rule, cut into lines and statements.
+
+    Attributes
+    ----------
+    drifts : dict of str to ast
+        Right-hand side of each state, ``w`` among them; None for what only spikes change.
+    dims : dict of str to Dimension
+    events : dict of str to list of (str, ast)
+        Statements of ``on_pre`` and ``on_post``.
+    """
+
+    def __init__(self, rule: Plasticity, label: str):
+        self.rule, self.label = rule, label
+        self.drifts: dict[str, ast.expr | None] = {}
+        self.dims: dict[str, Dimension] = {}
+        self.units: dict[str, str] = {}
+        import_brian2()
+        from brian2.equations.equations import dimensions_and_type_from_string
+
+        for line in re.sub(r"#[^\n]*", "", rule.equations).splitlines():
+            if not line.strip():
+                continue
+            match = _LINE.match(line)
+            if match is None:
+                raise self.error(
+                    f"`{line.strip()}` cannot be read; write `dx/dt = ... : unit` or `x : unit`"
+                )
+            flags = {f.strip() for f in (match["flags"] or "").split(",") if f.strip()}
+            if flags - _FLAGS:
+                raise self.error(
+                    f"the flag ({min(flags - _FLAGS)}) has no meaning here; the flags are "
+                    f"{', '.join(sorted(_FLAGS))}"
+                )
+            name = match["state"] or match["kept"]
+            if name in rule.values and match["kept"] and "constant" in flags:
+                continue  # the declaration of a parameter
+            self.units[name] = match["unit"]
+            self.dims[name] = tuple(
+                map(float, dimensions_and_type_from_string(match["unit"])[0]._dims)
+            )
+            self.drifts[name] = self.read(match["drift"]) if match["state"] else None
+        self.events = {
+            "on_pre": read_statements(rule.on_pre, "`on_pre`"),
+            "on_post": read_statements(rule.on_post, "`on_post`"),
+        }
+
+    def error(self, message: str) -> EquationError:
+        return EquationError(f"plasticity of `{self.label}`: {message}")
+
+    def read(self, text: str) -> ast.expr:
+        try:
+            return read_expression(text, "an equation")
+        except StatementError as error:
+            raise self.error(str(error)) from None
+
+    def traces(self, side: str) -> list[str]:
+        """States of the units of one side."""
+        return [n for n in self.drifts if n.endswith(f"_{side}")]
+
+    @property
+    def synaptic(self) -> list[str]:
+        """What is kept a synapse, without the weight."""
+        return [n for n in self.drifts if not n.endswith(("_pre", "_post")) and n != "w"]
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]):
+        self.names = names
+
+    def visit_Name(self, node):
+        return ast.Name(self.names.get(node.id, node.id), ast.Load())
+
+
+def trace_lines(text: RuleText, side: str, taken: set[str]) -> list[Trace]:
+    """Lines for the population of one side, with names that are not `taken` there."""
+    rename = {name: _free(name, taken) for name in text.traces(side)}
+    parameters: dict[str, str] = {}
+    found = []
+    for name, new in rename.items():
+        drift = text.drifts[name]
+        values, names = {}, dict(rename)
+        for used in variable_names(drift) if drift is not None else ():
+            if used in rename or used in ("t", "dt"):
+                continue
+            if used in text.rule.values:
+                if np.ndim(to_si(text.rule.values[used], used).value):
+                    raise text.error(
+                        f"`{used}` has one value a synapse, and `{name}` is a state of a unit"
+                    )
+                if used not in parameters:
+                    parameters[used] = _free(used, taken)
+                names[used] = parameters[used]
+                values[names[used]] = text.rule.values[used]
+            elif used.endswith(f"_{side}"):
+                names[used] = used.removesuffix(f"_{side}")
+            else:
+                raise text.error(
+                    f"`d{name}/dt` depends on `{used}`; a state of the {side}synaptic unit can "
+                    f"depend on `..._{side}` and on the rule's values only"
+                )
+        drift = f"0*({text.units[name]})/second" if drift is None else ast.unparse(
+            _Renamed(names).visit(drift)
+        )
+        found.append(Trace(new, f"d{new}/dt = {drift} : {text.units[name]}", values))
+    return found
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`name`, or with a number behind it if the population has that name already."""
+    new, k = name, 2
+    while new in taken:
+        new, k = f"{name}_{k}", k + 1
+    taken.add(new)
+    return new
+
+
+def bind(
+    text: RuleText,
+    pre: Population,
+    post: Population,
+    traces: dict[str, dict[str, str]],
+    source: str,
+    target: str,
+    weight_dim: Dimension,
+    carries_spikes: bool,
+) -> BoundRule:
+    """Find every name of the rule, and check all units.
+
+    Parameters
+    ----------
+    text : RuleText
+    pre, post : Population
+        With the traces in them.
+    traces : dict of str to (dict of str to str)
+        For each side, the traces' names in the text and in the population.
+    source, target : str
+        Own names of the coupling's source and target.
+    weight_dim : Dimension
+    carries_spikes : bool
+        Whether the coupling delivers spikes.
+    """
+    from neurodyn.compile import cache
+
+    key = json.dumps(
+        [text.rule.equations, text.rule.on_pre, text.rule.on_post, text.rule.bounds is not None,
+         {n: [d, np.ndim(to_si(v, n).value)] for n, v in text.rule.values.items()
+          for d in [to_si(v, n).dim]},
+         asdict(pre.equations), asdict(post.equations), sorted(pre.parameters),
+         sorted(post.parameters), traces, source, target, weight_dim, carries_spikes],
+        sort_keys=True,
+    )  # fmt: skip
+    stored = cache.load_text("plasticity", key)
+    if stored is not None:
+        return bound_from_json(stored)
+    binder = _Binder(text, {"pre": pre, "post": post}, traces, target, weight_dim, carries_spikes)
+    found = binder.bound()
+    cache.store_text("plasticity", key, json.dumps(asdict(found)))
+    return found
+
+
+def bound_from_json(text: str) -> BoundRule:
+    record = json.loads(text)
+    tuples = {
+        name: tuple(tuple(entry) for entry in record[name])
+        for name in ("states", "on_pre", "on_post", "sums")
+    }
+    return BoundRule(
+        drift=record["drift"],
+        names={n: tuple(v) for n, v in record["names"].items()},
+        target=record["target"],
+        scalars=tuple(record["scalars"]),
+        each=tuple(record["each"]),
+        dims={n: tuple(d) for n, d in record["dims"].items()},
+        **tuples,
+    )
+
+
+class _Binder:
+    """Reads the expressions of one rule in the places where they stand."""
+
+    def __init__(self, text, populations, traces, target, weight_dim, carries_spikes):
+        self.text, self.populations, self.traces = text, populations, traces
+        self.target = f"{target}_post"
+        self.carries_spikes = carries_spikes
+        self.names: dict[str, tuple[str, str]] = {}
+        self.dims = {"w": weight_dim}
+        self.dims |= {name: text.dims[name] for name in text.synaptic}
+        if "w" in text.dims and text.dims["w"] != weight_dim:
+            raise text.error("`dw/dt` gives the weight another unit than the coupling does")
+        self.values = dict(text.rule.values)
+        if text.rule.bounds is not None:
+            low, high = text.rule.bounds
+            self.values["w_min"] = -np.inf if low is None else low
+            self.values["w_max"] = np.inf if high is None else high
+        self.known = {
+            n: to_si(v, n).dim for n, v in self.values.items() if n not in text.synaptic
+        }
+        self.sums: list[tuple[str, str, ast.expr]] = []
+
+    def bound(self) -> BoundRule:
+        self._check_events()
+        trees = {}
+        for name in (*self.text.synaptic, "w"):
+            drift = self.text.drifts.get(name)
+            if drift is not None:
+                trees[name] = self._summed(drift)
+        statements = {}
+        for event in ("on_pre", "on_post"):
+            for k, (target, tree) in enumerate(self.text.events[event]):
+                statements[f"{event} {k}"] = target
+                trees[f"{event} {k}"] = tree
+        for name, _, tree in self.sums:
+            trees[name] = tree
+        for tree in trees.values():
+            self._find_names(tree)
+        for target in statements.values():
+            self._find_name(target)
+        trees = {key: _expand(t, {**self.known, **self.dims}, set()) for key, t in trees.items()}
+        open_names = self._check_units(trees, statements)
+        texts = {key: ast.unparse(_numeric_units(tree)) for key, tree in trees.items()}
+        return self._record(texts, statements, open_names)
+
+    def _record(self, texts, statements, open_names) -> BoundRule:
+        events: dict[str, list[tuple[str, str]]] = {"on_pre": [], "on_post": []}
+        for key, target in statements.items():
+            value = f"clip({texts[key]}, w_min, w_max)" if self._is_bounded(target) else texts[key]
+            events[key.split()[0]].append((target, value))
+        if self.carries_spikes and all(t != self.target for t, _ in events["on_pre"]):
+            events["on_pre"].insert(0, (self.target, f"{self.target} + w"))
+            self._find_name(self.target)
+        parameters = [n for n in self.values if n not in self.text.synaptic]
+        used = set().union(*map(_names, texts.values())) | (
+            {"w_min", "w_max"} if self.text.rule.bounds is not None else set()
+        )
+        each = [n for n in parameters if np.ndim(to_si(self.values[n], n).value)]
+        in_traces = {
+            u for side in ("pre", "post") for n in self.text.traces(side)
+            if self.text.drifts[n] is not None for u in variable_names(self.text.drifts[n])
+        }  # fmt: skip
+        for name in parameters:
+            if name not in used | in_traces:
+                raise self.text.error(f"`{name}` is given a value, but the rule does not use it")
+        return BoundRule(
+            tuple((n, texts.get(n, "0.0")) for n in self.text.synaptic),
+            texts.get("w", ""),
+            tuple(events["on_pre"]),
+            tuple(events["on_post"]),
+            tuple((name, side, texts[name]) for name, side, _ in self.sums),
+            self.names,
+            self.target,
+            tuple(n for n in parameters if n in used and n not in each),
+            tuple(n for n in parameters if n in used and n in each),
+            {**self.dims, **{n: open_names[n] for n in parameters if n in open_names}},
+        )
+
+    def _is_bounded(self, target: str) -> bool:
+        return target == "w" and self.text.rule.bounds is not None
+
+    def _check_events(self) -> None:
+        """Refuse events of units that do not spike, and assignments to what is not theirs."""
+        text = self.text
+        if text.events["on_pre"] and not self.carries_spikes:
+            raise text.error("`on_pre` needs a coupling of spikes, from `population.spike`")
+        if text.events["on_post"] and not self.populations["post"].is_spiking:
+            raise text.error("`on_post` needs a postsynaptic population that spikes")
+        for event, side in (("on_pre", "pre"), ("on_post", "post")):
+            for target, tree in text.events[event]:
+                self._check_statement(target, tree, side)
+                fits = target == "w" or target in (*text.synaptic, *text.traces(side))
+                if not fits and not (event == "on_pre" and target == self.target):
+                    raise text.error(
+                        f"`{event}` cannot change `{target}`; it can change `w`, what the rule "
+                        f"keeps a synapse, its `..._{side}`"
+                        + (f", and `{self.target}`" if event == "on_pre" else "")
+                    )
+
+    def _check_statement(self, target: str, tree: ast.expr, side: str) -> None:
+        """Refuse a trace that depends on the synapse, and a delivery that is no addition."""
+        used = variable_names(tree)
+        if target in self.text.traces(side):
+            other = "post" if side == "pre" else "pre"
+            for name in used:
+                if name in ("w", *self.text.synaptic) or name.endswith(f"_{other}"):
+                    raise self.text.error(
+                        f"`{target}` belongs to the {side}synaptic unit, and cannot depend on "
+                        f"`{name}`, which differs from synapse to synapse"
+                    )
+        if target == self.target:
+            added = isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Add, ast.Sub))
+            if (
+                not added
+                or ast.unparse(tree.left) != target
+                or target in variable_names(tree.right)
+            ):
+                raise self.text.error(
+                    f"what a spike delivers is added, `{target} += ...`; got "
+                    f"`{target} = {ast.unparse(tree)}`"
+                )
+
+    def _summed(self, tree: ast.expr) -> ast.expr:
+        """The expression with each sum over synapses as a name of its own."""
+        binder = self
+
+        class Sums(ast.NodeTransformer):
+            def visit_Call(self, node):
+                name = getattr(node.func, "id", "")
+                if name not in _SUMS:
+                    return self.generic_visit(node)
+                if len(node.args) != 1:
+                    raise binder.text.error(f"`{name}()` takes one expression")
+                found = f"sum_{len(binder.sums)}_"
+                binder.sums.append((found, _SUMS[name], node.args[0]))
+                return ast.Name(found, ast.Load())
+
+        return Sums().visit(tree)
+
+    def _find_names(self, tree: ast.expr) -> None:
+        called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and id(node) not in called:
+                self._find_name(node.id)
+
+    def _find_name(self, name: str) -> None:
+        if name in self.dims or name in self.known or name in self.names:
+            return
+        side = next((s for s in ("pre", "post") if name.endswith(f"_{s}")), None)
+        if side is None:
+            return  # a unit, a constant, a function, or refused as unknown below
+        own = self.traces[side].get(name, name.removesuffix(f"_{side}"))
+        population = self.populations[side]
+        equations = population.equations
+        if own not in (*equations.variables, *equations.open_names):
+            raise self.text.error(
+                f"`{name}`: the {side}synaptic population has no `{own}`; it has "
+                f"{', '.join((*equations.variables, *equations.open_names)) or 'none'}"
+            )
+        self.names[name] = (side, own)
+
+    def _check_units(self, trees, statements) -> dict[str, Dimension]:
+        from brian2.equations.equations import DIFFERENTIAL_EQUATION, SUBEXPRESSION
+
+        dims = dict(self.dims)
+        for name, (side, own) in self.names.items():
+            dims[name] = self.populations[side].equations.dimension(own)
+        for name, _, tree in self.sums:
+            known = {n: d for n, d in self.known.items() if d is not None}
+            found = _Inference({**known, **dims}, set(self.known) - set(known)).of(tree)
+            dims[name] = found or DIMENSIONLESS
+        kinds = dict.fromkeys(trees, SUBEXPRESSION)
+        kinds |= dict.fromkeys(
+            (n for n in trees if n == "w" or n in self.text.synaptic), DIFFERENTIAL_EQUATION
+        )
+        for key, target in statements.items():
+            dims[key] = dims[target]
+        for name in self.known:
+            if name in ("w_min", "w_max"):
+                dims[name] = self.dims["w"]
+        open_names = open_dimensions(trees, dims, kinds, self.known, DIFFERENTIAL_EQUATION)
+        unknown = [n for n in open_names
+                   if n not in self.names and n not in self.known and n not in dims]  # fmt: skip
+        if unknown:
+            raise self.text.error(
+                f"`{unknown[0]}` has no value; give it one, Plasticity(..., {unknown[0]}=...), or "
+                f"write `{unknown[0]}_pre` or `{unknown[0]}_post` for a variable of a population"
+            )
+        check_units(trees, dims, kinds, open_names, DIFFERENTIAL_EQUATION)
+        return open_names
+
+
+def _names(text: str) -> set[str]:
+    return {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
