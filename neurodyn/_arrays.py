@@ -78,13 +78,24 @@ def dimension_of(value: Any) -> Dimension | None:
 
 def aligned(array: np.ndarray, dtype: DTypeLike | None = None) -> np.ndarray:
     """A copy that is C-contiguous and begins on a boundary of `ALIGNMENT` bytes."""
-    dtype = np.dtype(dtype if dtype is not None else array.dtype)
-    # NumPy only promises 16 bytes, so take some more and begin where the address fits
-    memory = np.empty(array.size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    copy = memory[start : start + array.size * dtype.itemsize].view(dtype).reshape(array.shape)
+    copy = aligned_empty(array.shape, dtype if dtype is not None else array.dtype)
     copy[...] = array
     return copy
+
+
+def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """An array, not filled yet, that is C-contiguous and begins on a boundary of `ALIGNMENT`."""
+    dtype, size = np.dtype(dtype), int(np.prod(shape))
+    # NumPy only promises 16 bytes, so take some more and begin where the address fits
+    memory = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def is_aligned(array: np.ndarray, dtype: DTypeLike | None = None) -> bool:
+    """Whether `aligned` of `array` would look the same, but for the memory."""
+    is_at_boundary = array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+    return is_at_boundary and (dtype is None or array.dtype == dtype)
 
 
 def padded_size(n: int, dtype: DTypeLike) -> int:

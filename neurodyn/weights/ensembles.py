@@ -15,6 +15,8 @@ References
    low-rank recurrent neural networks. Neuron 99, 609.
 .. [mezzadri2007] Mezzadri. How to generate random matrices from the classical compact groups.
    Notices Am. Math. Soc. 54, 592.
+.. [potjans2014] Potjans, Diesmann. The cell-type specific cortical microcircuit: relating structure
+   and activity in a full-scale spiking network model. Cereb. Cortex 24, 785.
 .. [rajan2006] Rajan, Abbott. Eigenvalue spectra of random matrices for neural networks.
    Phys. Rev. Lett. 97, 188104.
 .. [sompolinsky1988] Sompolinsky, Crisanti, Sommers. Chaos in random neural networks.

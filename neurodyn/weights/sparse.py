@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn._arrays import aligned, check_shape, dimension_of, quoted, read_only, real_numbers
+from neurodyn._arrays import (
+    aligned,
+    check_shape,
+    dimension_of,
+    is_aligned,
+    quoted,
+    read_only,
+    real_numbers,
+)
 from neurodyn.weights.base import Weights
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, DTypeLike
 
 #: Elements of the two gathered blocks in `Sparse.gradient`: 2 MB each, so they stay in the cache.
 _GATHER_BLOCK = 1 << 18
@@ -78,7 +86,7 @@ class Sparse(Weights):
         shape = (int(shape[0]), int(shape[1]))
         good = indptr.shape == (shape[0] + 1,) and indices.shape == data.shape == (indptr[-1],)
         if good and indices.size:
-            ascending = np.diff(indices.astype(np.int64, copy=False)) >= 0
+            ascending = indices[1:] >= indices[:-1]
             starts = indptr[(indptr > 0) & (indptr < indices.size)]
             ascending[starts - 1] = True  # a new row may begin anywhere
             good = ascending.all() and 0 <= indices.min() and indices.max() < shape[1]
@@ -142,11 +150,16 @@ class Sparse(Weights):
                 f"`weight` must be one number or one a synapse, {units['post'].shape}; "
                 f"got shape {data.shape}"
             )
-        order = np.lexsort((units["pre"], units["post"]))
+        # integers of 16 bits are sorted in linear time
+        narrow = {
+            name: numbers.astype(np.uint16) if n_units[name] <= 2**16 else numbers
+            for name, numbers in units.items()
+        }
+        order = np.lexsort((narrow["pre"], narrow["post"]))
         indptr = np.zeros(shape[0] + 1, np.int64)
         np.cumsum(np.bincount(units["post"], minlength=shape[0]), out=indptr[1:])
         data = np.broadcast_to(data, order.shape)[order]
-        indices = units["pre"][order].astype(index_dtype(shape[1]))
+        indices = narrow["pre"][order].astype(index_dtype(shape[1]))
         return cls._on(indptr, indices, data, tuple(map(int, shape)))._set(dim=dim)
 
     @classmethod
@@ -155,11 +168,23 @@ class Sparse(Weights):
         self._fill(*args)
         return self
 
+    @classmethod
+    def _owned(cls, indptr, indices, data, shape, dim) -> Sparse:
+        """On arrays of a correct CSR matrix that nobody else holds: copied only if need be."""
+        indices = _as_aligned(indices, index_dtype(shape[1]))
+        pattern = _Pattern(_as_aligned(indptr, np.int64), indices, shape)
+        self = object.__new__(cls)
+        self._hold(pattern, _as_aligned(data, data.dtype))
+        return self._set(dim=dim)
+
     def _fill(self, indptr, indices, data, shape, pattern: _Pattern | None = None) -> None:
         if pattern is None:
             indices = aligned(indices, index_dtype(shape[1]))
             pattern = _Pattern(aligned(indptr, np.int64), indices, shape)
-        data = aligned(data)
+        self._hold(pattern, aligned(data))
+
+    def _hold(self, pattern: _Pattern, data: np.ndarray) -> None:
+        shape = pattern.shape
         self._set(shape=shape, dtype=data.dtype, data=read_only(data), _pattern=pattern, _cache={})
         self._set(indptr=read_only(pattern.indptr), indices=read_only(pattern.indices))
         self._cache[data.dtype, False] = (pattern.indptr, pattern.indices, data)
@@ -236,7 +261,12 @@ def is_scipy_sparse(value: Any) -> bool:
     return scipy_sparse is not None and scipy_sparse.issparse(value)
 
 
+def _as_aligned(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    return array if is_aligned(array, dtype) else aligned(array, dtype)
+
+
 def index_dtype(size: int) -> type:
+    """The narrower of int32 and int64 that counts `size` things."""
     return np.int32 if size <= np.iinfo(np.int32).max else np.int64
 
 

@@ -3,13 +3,17 @@
 Tolerances are 5 standard errors, computed from the number of samples; seeds are fixed.
 """
 
+import itertools
+import tracemalloc
+from collections import Counter
+
 import numpy as np
 import pytest
 import scipy.stats
 from numpy.testing import assert_allclose, assert_array_equal
 
 import neurodyn as nd
-from neurodyn.weights import Dense, LowRank, Sparse, Sum
+from neurodyn.weights import Dense, LowRank, Sparse, Sum, sparse_ensembles
 
 w = nd.weights
 
@@ -41,6 +45,7 @@ ENSEMBLES = {
     "excitatory_inhibitory": lambda rng: w.excitatory_inhibitory(4, 2, rng=rng),
     "sparse, p": lambda rng: w.sparse_random(6, p=0.5, gain=1.0, rng=rng).to_dense(),
     "sparse, in_degree": lambda rng: w.sparse_random(6, in_degree=3, gain=1, rng=rng).to_dense(),
+    "sparse, total": lambda rng: w.sparse_random(6, n_synapses=20, gain=1, rng=rng).to_dense(),
     "block": lambda rng: w.block([4, 2], 1.0, rng=rng),
     "orthogonal": lambda rng: w.orthogonal(6, rng=rng),
 }
@@ -269,7 +274,82 @@ class TestSparseRandom:
         out_degree = np.bincount(W.indices, minlength=150)
         assert scipy.stats.chisquare(out_degree).pvalue > 1e-3
 
-    @pytest.mark.parametrize("options", [{"p": 0.4}, {"in_degree": 3}])
+    @pytest.mark.parametrize("in_degree", [0, 1, 2, 3, 4, 5])  # above 2, the others are drawn
+    def test_sets_of_sources_are_equally_likely(self, in_degree):
+        n_draws = 6000
+        W = w.sparse_random((n_draws, 5), in_degree=in_degree, rng=3)
+        drawn = Counter(map(tuple, W.indices.reshape(n_draws, in_degree).tolist()))
+        sets = list(itertools.combinations(range(5), in_degree))
+        assert set(drawn) <= set(sets)
+        p = 1 / len(sets)
+        error = np.sqrt(n_draws * p * (1 - p))
+        assert np.all(np.abs([drawn[s] - n_draws * p for s in sets]) <= 4.5 * error)
+
+    def test_total_number_of_synapses(self):
+        W = w.sparse_random((40, 25), n_synapses=3000, rng=0)
+        assert (W.shape, W.nnz) == ((40, 25), 3000)
+        again = Sparse.from_csr(W.indptr, W.indices, W.data, W.shape)  # checks that rows ascend
+        assert_array_equal(W.to_dense(), again.to_dense())
+        assert W.to_dense().max() > 3  # several synapses of one pair
+        assert_array_equal(w.sparse_random((40, 25), n_synapses=3000, rng=0).indices, W.indices)
+        assert not np.array_equal(
+            w.sparse_random((40, 25), n_synapses=3000, rng=1).indices, W.indices
+        )
+
+    def test_synapses_of_pairs_are_multinomial(self):
+        """Means and covariances of the numbers of synapses of all pairs, over many draws."""
+        rng, n_draws, n_synapses, p = np.random.default_rng(2), 4000, 7, 1 / 6
+        counts = np.array([w.sparse_random((2, 3), n_synapses=n_synapses, rng=rng).to_dense()
+                           for _ in range(n_draws)]).reshape(n_draws, 6)  # fmt: skip
+        assert_array_equal(counts.sum(axis=1), n_synapses)
+        expected = n_synapses * p * (np.eye(6) - p)
+        centred = counts - n_synapses * p
+        assert np.all(np.abs(centred.mean(axis=0)) < 4.5 * np.sqrt(expected[0, 0] / n_draws))
+        products = centred[:, :, None] * centred[:, None, :]
+        error = products.std(axis=0) / np.sqrt(n_draws)
+        assert np.all(np.abs(products.mean(axis=0) - expected) < 4.5 * error)
+
+    @pytest.mark.parametrize("at_once", [1, 64, 300])
+    def test_rows_may_be_drawn_in_any_number_at_once(self, at_once, monkeypatch):
+        whole = w.sparse_random((50, 30), n_synapses=900, rng=0)
+        monkeypatch.setattr(sparse_ensembles, "_ENTRIES_AT_ONCE", at_once)
+        assert_array_equal(w.sparse_random((50, 30), n_synapses=900, rng=0).indices, whole.indices)
+        for in_degree in (7, 20):
+            W = w.sparse_random((50, 30), in_degree=in_degree, rng=0)
+            assert_array_equal(np.diff(W.indptr), in_degree)
+            assert np.all(np.diff(W.indices.reshape(50, in_degree)) > 0)
+
+    @pytest.mark.parametrize("options", [{"in_degree": 100}, {"n_synapses": 500_000}])
+    def test_needs_little_memory_beside_the_result(self, options, monkeypatch):
+        monkeypatch.setattr(sparse_ensembles, "_ENTRIES_AT_ONCE", 1 << 14)
+        tracemalloc.start()
+        W = w.sparse_random((5000, 3000), rng=0, dtype=np.float32, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        result = W.indices.nbytes + W.data.nbytes + W.indptr.nbytes
+        assert W.indices.itemsize + W.data.itemsize == 8
+        assert peak < result + 400_000  # 16,384 entries of up to 24 bytes
+
+    @pytest.mark.parametrize(
+        "options", [{"p": 0.3}, {"in_degree": 5}, {"n_synapses": 80}, {"p": 0.3, "gain": 1.0}]
+    )
+    def test_values_in_single_precision(self, options):
+        assert w.sparse_random(12, rng=0, **options).dtype == np.float64
+        assert w.sparse_random(12, rng=0, dtype="float32", **options).dtype == np.float32
+        with pytest.raises(TypeError, match="`dtype` must be float64 or float32; got float16"):
+            w.sparse_random(12, rng=0, dtype=np.float16, **options)
+
+    def test_weights_keep_their_precision(self):
+        drawn = w.sparse_random(
+            50, n_synapses=700, rng=0, weight=lambda rng, n: rng.random(n, dtype=np.float32)
+        )
+        assert drawn.dtype == np.float32
+        by_source = np.arange(50, dtype=np.float32)
+        W = w.sparse_random(50, n_synapses=700, rng=0, weight=by_source * nd.mV)
+        assert_array_equal(W.data, (by_source * 1e-3)[W.indices])
+        assert W.dim == nd.units.to_si(nd.mV).dim
+
+    @pytest.mark.parametrize("options", [{"p": 0.4}, {"in_degree": 3}, {"n_synapses": 18}])
     def test_without_self_connections(self, options):
         rng, n_draws, n = np.random.default_rng(1), 2000, 6
         mean = np.zeros((n, n))
@@ -277,13 +357,18 @@ class TestSparseRandom:
             W = w.sparse_random(n, rng=rng, self_connections=False, **options)
             mean += W.to_dense() / n_draws
         p = options.get("p", 3 / 5)
-        expected = p * ~np.eye(n, dtype=bool)
+        variance = 18 / 30 * (1 - 1 / 30) if "n_synapses" in options else p * (1 - p)
         assert_array_equal(np.diag(mean), 0.0)
-        assert np.all(np.abs(mean - expected) <= 5 * np.sqrt(p * (1 - p) / n_draws))
+        expected = p * ~np.eye(n, dtype=bool)
+        assert np.all(np.abs(mean - expected) <= 5 * np.sqrt(variance / n_draws))
 
     def test_extremes(self):
         assert w.sparse_random(5, p=0.0, rng=0).nnz == 0
         assert w.sparse_random(5, in_degree=0, rng=0).nnz == 0
+        assert w.sparse_random(5, n_synapses=0, rng=0).nnz == 0
+        assert w.sparse_random(1, in_degree=0, rng=0, self_connections=False).nnz == 0
+        with pytest.raises(ValueError, match="there is no other unit to choose"):
+            w.sparse_random(1, n_synapses=2, rng=0, self_connections=False)
         assert_array_equal(w.sparse_random((2, 3), p=1.0, rng=0).to_dense(), np.ones((2, 3)))
         assert_array_equal(w.sparse_random((2, 3), in_degree=3, rng=0).to_dense(), np.ones((2, 3)))
         off = w.sparse_random(4, p=1.0, rng=0, self_connections=False).to_dense()
@@ -310,8 +395,10 @@ class TestSparseRandom:
     @pytest.mark.parametrize(
         ("options", "match"),
         [
-            ({}, "give either `p` or `in_degree`; got p=None, in_degree=None"),
-            ({"p": 0.1, "in_degree": 2}, "give either `p` or `in_degree`"),
+            ({}, "give either `p`, `in_degree` or `n_synapses`; got p=None, in_degree=None"),
+            ({"p": 0.1, "in_degree": 2}, "or `n_synapses`; got p=0.1, in_degree=2, n_synapses=N"),
+            ({"in_degree": 2, "n_synapses": 3}, "give either `p`, `in_degree` or `n_synapses`"),
+            ({"n_synapses": -1}, "`n_synapses` must be an integer of at least 0; got -1"),
             ({"p": 1.5}, "`p` is a probability, between 0 and 1; got 1.5"),
             ({"p": -0.1}, "`p` must be a number of at least 0; got -0.1"),
             ({"in_degree": 6}, "`in_degree` = 6 different units cannot be chosen from 5"),
