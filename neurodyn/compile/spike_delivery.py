@@ -136,6 +136,15 @@ def settle(arrived, until, step_in_call, out):
             new[i] = ZERO
 
 
+def begin_rest(until, step_in_call, rest, first, spikes, counts, slot, part, place):
+    """Let units that have just spiked rest; what arrives in this very step finds them resting."""
+    now = real(step_in_call)
+    for trial in range(counts.shape[1]):
+        for k in range(place, place + counts[slot, trial, part]):
+            i = spikes[slot, trial, k] - first
+            until[trial, i] = now + rest[i]
+
+
 def rest_less(until, n_steps):
     """Count `until` from the end of this call on, which is the beginning of the next."""
     for trial in range(until.shape[0]):
