@@ -52,6 +52,8 @@ def propagators(system: LinearSystem, values, size: int, dt: float) -> np.ndarra
     dt : float, s
     """
     n_rows = size if system.per_unit else 1
+    if not system.entries:  # units without states, such as sources of spikes
+        return np.empty((0, n_rows))
     A = np.zeros((n_rows, system.n_states, system.n_states))
     for (i, j), text in system.slopes.items():
         A[:, i, j] = evaluate(text, values)

@@ -108,7 +108,7 @@ class SpikeWriter:
             found.append(f"{name}_kept_end = 0")
             found.append(f"_mask = {name}_spikes.shape[0] - 1")
             if population.spikes == "replay":
-                found.append(f"{name}_at = begin_replay({name}_steps, first_step)")
+                found.append(f"{name}_at = begin_replay({name}_given_steps, first_step)")
                 self.writer.functions.add("begin_replay")
             elif population.spikes == "chance":
                 found.append(
@@ -166,8 +166,8 @@ class SpikeWriter:
         found = []
         if population.spikes == "replay":
             found.append(
-                f"{name}_at = replay({name}_steps, {name}_units, {name}_at, step_, {name}_first, "
-                f"{name}_size, {place})"
+                f"{name}_at = replay({name}_given_steps, {name}_given_units, {name}_at, step_, "
+                f"{name}_first, {name}_size, {place})"
             )
             self.writer.functions.add("replay")
         else:
@@ -274,5 +274,5 @@ RING_ARGUMENTS = ("spikes", "count", "parts", "kept", "kept_count")
 EMITTER_ARGUMENTS = {
     "threshold": ("flag", "words"),
     "chance": ("flag", "words", "due", "event", "log_rest"),
-    "replay": ("steps", "units"),
+    "replay": ("given_steps", "given_units"),
 }
