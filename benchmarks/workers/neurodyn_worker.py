@@ -1,5 +1,6 @@
 """The problems in neurodyn: a run is one ordinary call of `simulate`, with all that this does."""
 
+import neurodyn_spiking
 import numpy as np
 from protocol import serve
 
@@ -46,4 +47,5 @@ if __name__ == "__main__":
     import numba
 
     versions = {"neurodyn": nd.__version__, "Numba": numba.__version__}
-    serve({"dense": dense, "noisy": noisy, "low_rank": low_rank}, versions)
+    cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank}
+    serve({**cases, **neurodyn_spiking.CASES}, versions)
