@@ -253,7 +253,7 @@ def _parse(
         dims[name] = tuple(map(float, equation.dim._dims))
         kinds[name] = equation.type
         if equation.type != parameter:
-            trees[name] = _expand(_tree(str(equation.expr), name), known, set(parsed.names))
+            trees[name] = checked_names(_tree(str(equation.expr), name), known, set(parsed.names))
     spikes = _spike_trees(threshold, reset, known, set(parsed.names))
     for key, (target, tree) in spikes.items():
         if target is not None and kinds.get(target) != differential:
@@ -272,7 +272,7 @@ def _parse(
 
     states, algebraic = [], []
     for name, tree in trees.items():
-        uses, tree = tuple(variable_names(tree)), _numeric_units(tree)
+        uses, tree = tuple(variable_names(tree)), numeric_units(tree)
         trees[name] = tree
         _check_real(name, ast.unparse(tree))
         if name in spikes:
@@ -323,7 +323,7 @@ def _spike_trees(
                 f"`{noise}` cannot stand in `threshold` or `reset`; a random threshold is written "
                 "with rand(): `rand() < rho*dt`"
             )
-        found[key] = (target, _expand(tree, known, defined))
+        found[key] = (target, checked_names(tree, known, defined))
     return found
 
 
@@ -356,7 +356,7 @@ def _check_names(names: Iterable[str]) -> None:
                 )
 
 
-def _expand(tree: ast.expr, known, defined: set[str]) -> ast.expr:
+def checked_names(tree: ast.expr, known, defined: set[str]) -> ast.expr:
     """Refuse what has no meaning; mark unit names (a unit stays a Name, its value comes later)."""
     available = functions()
     for node in ast.walk(tree):
@@ -445,7 +445,7 @@ def _check_real(name: str, text: str) -> None:
         raise EquationError(f"the expression of `{name}` is not a real number: {text}")
 
 
-def _numeric_units(tree: ast.expr) -> ast.expr:
+def numeric_units(tree: ast.expr) -> ast.expr:
     """Replace unit names by their value in SI, for the text that is kept."""
     for node in ast.walk(tree):
         for field, child in ast.iter_fields(node):

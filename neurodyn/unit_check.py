@@ -106,6 +106,11 @@ def open_dimensions(trees, dims, kinds, known, differential) -> dict[str, Dimens
     return {n: found[n] for n in names}
 
 
+def inferred_dimension(tree: ast.expr, dims, unknown=frozenset()) -> Dimension:
+    """Dimension that an expression has by those of its names, of which some may be `unknown`."""
+    return _Inference(dims, set(unknown)).of(tree) or DIMENSIONLESS
+
+
 #: Dimension of white noise.
 NOISE_DIMENSION: Dimension = (0.0, 0.0, -0.5, 0.0, 0.0, 0.0, 0.0)
 _SPECIAL_DIMENSIONS = {"t": SECOND, "dt": SECOND, "rand": DIMENSIONLESS}

@@ -28,7 +28,8 @@ def bind_rules(network: Network) -> tuple[dict[str, Population], dict[int, Bound
     plastic = [(k, c) for k, c in enumerate(network.couplings) if c.plasticity is not None]
     if not plastic:
         return populations, {}
-    from neurodyn.plasticity.binding import RuleText, bind, trace_lines
+    from neurodyn.plasticity.binding import bind
+    from neurodyn.plasticity.rule_text import RuleText, trace_lines
 
     texts, renamed = {}, {}
     for k, coupling in plastic:
