@@ -266,7 +266,7 @@ def _parse(
         dims[key] = DIMENSIONLESS if target is None else dims[target]
         kinds[key] = brian2_equations.SUBEXPRESSION
     open_names = open_dimensions(trees, dims, kinds, known, differential)
-    _check_names([*(set(dims) - set(spikes)), *open_names, *known])
+    check_names([*(set(dims) - set(spikes)), *open_names, *known])
     check_units(trees, dims, kinds, open_names, differential)
     spike_arguments = argument_dimensions("spike", trees, dims, open_names)
 
@@ -344,7 +344,7 @@ def _tree(expression: str, name: str) -> ast.expr:
         raise EquationError(f"the expression of `{name}` cannot be read: {expression}") from error
 
 
-def _check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Refuse names that mean something else in equations, where Brian2 does not."""
     from brian2.core.namespace import DEFAULT_CONSTANTS
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn.equations import EquationError
+from neurodyn.equations import EquationError, check_names
 from neurodyn.statements import StatementError, read_expression, read_statements
 from neurodyn.unit_check import import_brian2, variable_names
 from neurodyn.units import Dimension, to_si
@@ -75,6 +75,10 @@ class RuleText:
                 map(float, dimensions_and_type_from_string(match["unit"])[0]._dims)
             )
             self.drifts[name] = self.read(match["drift"]) if match["state"] else None
+        try:
+            check_names([*self.drifts, *rule.values])
+        except EquationError as error:
+            raise self.error(str(error)) from None
         self.events = {
             "on_pre": read_statements(rule.on_pre, "`on_pre`"),
             "on_post": read_statements(rule.on_post, "`on_post`"),
