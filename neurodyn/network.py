@@ -397,9 +397,11 @@ class Network(Frozen):
         ----------
         **values
             By full name, ``net.with_values(**{"E.tau": 20*nd.ms, "E.r->E.I_rec": W})``;
-            ``"E.surrogate"`` is the population's surrogate. The new network shares the compiled
-            code unless a scalar parameter becomes an array, or weights or a surrogate change their
-            kind. A value of a plasticity rule is ``"<coupling>.<name>"``.
+            ``"E.surrogate"`` and ``"E.refractory"`` are those of the population, ``"S.time"`` and
+            ``"S.unit"`` the spikes of a source. The new network shares the compiled code unless
+            a scalar parameter becomes an array, weights or a surrogate change their kind, or a
+            refractory time becomes 0 or ceases to be. A value of a plasticity rule is
+            ``"<coupling>.<name>"``.
         """
         by_population: dict[str, dict[str, Any]] = {}
         by_label: dict[str, Any] = {}
@@ -417,7 +419,8 @@ class Network(Frozen):
                 by_label[name] = value
             else:
                 population, _, variable = name.partition(".")
-                if variable != "surrogate" or population not in self.populations:
+                member = self.members.get(population)
+                if member is None or variable not in member.settings:
                     population, variable = self.split(name)
                 by_population.setdefault(population, {})[variable] = value
         populations = {

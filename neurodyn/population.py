@@ -132,6 +132,11 @@ class Population(Frozen):
         self._freeze()
 
     @property
+    def settings(self) -> tuple[str, ...]:
+        """What `with_values` changes beside parameters and initial states."""
+        return ("surrogate", "refractory") if self.is_spiking else ("surrogate",)
+
+    @property
     def compiled_values(self) -> dict[str, float | np.ndarray]:
         """All that compiled code is given: the parameters and the numbers of the surrogate."""
         return {**self.parameters, **(self.surrogate.numbers if self.surrogate else {})}
@@ -156,13 +161,21 @@ class Population(Frozen):
             return "chance"
         return "threshold"
 
-    def chance(self, dt: float) -> float | np.ndarray | None:
+    def chance(
+        self, dt: float, inputs: Mapping[str, np.ndarray] | None = None
+    ) -> float | np.ndarray | None:
         """Probability of a spike in a step of `dt`, if the threshold is nothing but that.
+
+        Parameters
+        ----------
+        dt : float, s
+        inputs : mapping of str to ndarray, optional
+            Values of inputs.
 
         Returns
         -------
-        float or ndarray (unit,), or None
-            None where the threshold is not ``rand() < p`` with a p of parameters and dt.
+        float or ndarray, or None
+            None where the threshold is not ``rand() < p`` with a p of parameters, dt and `inputs`.
         """
         condition = ast.parse(self.equations.spiking.threshold, mode="eval").body.args[0]
         if not isinstance(condition, ast.Compare) or not isinstance(condition.ops[0], ast.Lt):
@@ -171,7 +184,7 @@ class Population(Frozen):
             return None
         try:
             chance = ast.unparse(condition.comparators[0])
-            return evaluate(chance, {**self.parameters, "dt": dt})
+            return evaluate(chance, {**self.parameters, **(inputs or {}), "dt": dt})
         except NotConstant:
             return None
 

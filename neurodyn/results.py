@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -278,7 +279,10 @@ def load(path: str | os.PathLike, *, lazy: bool = False) -> xr.Dataset:
         if path.suffix == ".nc":
             ds = xr.open_dataset(path, engine="h5netcdf", **decode)
         else:
-            ds = xr.open_zarr(path, consolidated=False, chunks=None, **decode)
+            with warnings.catch_warnings():
+                # the spikes of a run that was killed, which are read below
+                warnings.filterwarnings("ignore", message="Object at unfinished_spikes")
+                ds = xr.open_zarr(path, consolidated=False, chunks=None, **decode)
             ds = ds.assign(_unfinished(path))
         if lazy:
             return _decode(ds)

@@ -63,6 +63,10 @@ class SpikeSource(Population):
     def emits(self) -> str:
         return "replay"
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return ("time", "unit")
+
     def with_values(self, **values: Any) -> Population:
         """A source of other spikes: ``time=`` and ``unit=``."""
         if unknown := set(values) - {"time", "unit"}:

@@ -54,7 +54,7 @@ def spread_carried(carried: Mapping[str, np.ndarray], n_trials: int) -> dict[str
     """The carried quantities of one trial as those of `n_trials` that begin alike."""
     found = {}
     for name, values in carried.items():
-        if name.endswith(_SHARED) or (not name.endswith(_IN_FLIGHT) and len(values) == n_trials):
+        if name.endswith(_SHARED):
             found[name] = values
         elif name.endswith(_IN_FLIGHT):
             copies = [np.column_stack([values[:, 0], np.full(len(values), k), values[:, 2]])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurodyn.signals.kinds import ArraySignal
 from neurodyn.simulation.arguments import (
     as_signals,
     block_size,
@@ -29,7 +30,7 @@ from neurodyn.simulation.divergence import SimulationDiverged
 from neurodyn.simulation.interrupts import Interrupts, raise_interrupts
 from neurodyn.simulation.recording import MemorySink, Recording, ZarrSink
 from neurodyn.simulation.spike_recording import SpikeMemory, SpikeStore
-from neurodyn.simulation.spikes import BlockSpikes, SpikeSetting
+from neurodyn.simulation.spikes import BlockSpikes, SpikeSetting, check_chance
 from neurodyn.simulation.synapses import BlockSynapses, SynapseSetting, synapse_variables
 from neurodyn.simulation.time_grid import count_steps
 from neurodyn.solvers import Solver
@@ -84,7 +85,7 @@ class Run:
         self.synapses = {
             c: SynapseSetting(self.compiled, c) for c in self.compiled.structure.plastic
         }
-        if previous:
+        if previous and previous["trials"] != self.n_trials:
             previous["carried"] = spread_carried(previous["carried"], self.n_trials)
         self.blocks = self._blocks(self._initial_state(initial, previous), previous)
         self.samplers = self._samplers()
@@ -116,7 +117,26 @@ class Run:
     def _spike_setting(self) -> SpikeSetting | None:
         if not self.compiled.structure.spikes:
             return None
-        return SpikeSetting(self.compiled, self.dt, self.n_steps)
+        # a continuation may be shorter than a delay: what it emits arrives in the next one
+        longest = None if self.first_step else self.n_steps
+        self._check_driven_chances()
+        return SpikeSetting(self.compiled, self.dt, longest)
+
+    def _check_driven_chances(self) -> None:
+        """Check the probabilities of spikes that inputs drive, where these are known beforehand."""
+        for name, population in self.network.populations.items():
+            driven = {}
+            for full, signal in self.signals.items():
+                owner, variable = self.network.split(full)
+                if owner == name and signal.is_constant:
+                    driven[variable] = signal.constant_value(population.size)
+                elif owner == name and isinstance(signal, ArraySignal):
+                    driven[variable] = signal.values
+            if driven and population.emits == "threshold":
+                p = population.chance(self.dt, driven)
+                if p is not None:
+                    what = f"`{name}`: `{population.threshold}`"
+                    check_chance(what, float(np.max(p)), self.dt)
 
     def seeds(self, purpose: int, extra: tuple[int, ...] = ()) -> list[np.random.SeedSequence]:
         """One seed a trial for a purpose."""

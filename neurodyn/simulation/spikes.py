@@ -43,11 +43,11 @@ class SpikeSetting:
     ----------
     compiled : CompiledNetwork
     dt : float, s
-    duration_steps : int
+    duration_steps : int or None
         Of the run, to warn of delays beyond it.
     """
 
-    def __init__(self, compiled: CompiledNetwork, dt: float, duration_steps: int):
+    def __init__(self, compiled: CompiledNetwork, dt: float, duration_steps: int | None):
         self.compiled, self.dt = compiled, dt
         self.network: Network = compiled.network
         self.structure = compiled.structure
@@ -70,12 +70,12 @@ class SpikeSetting:
         """Steps in a ring: a power of two, above the longest delay and what threads may lead."""
         return 1 << int(np.ceil(np.log2(self.max_delay + interval + 1)))
 
-    def _delay_steps(self, coupling: Coupling, duration_steps: int):
+    def _delay_steps(self, coupling: Coupling, duration_steps: int | None):
         """The different delays in steps (ascending), and which of them each synapse has."""
         values, index = np.unique(coupling.delay, return_inverse=True)
         name = f"delay` of `{coupling.label}"
         steps = [0 if d == 0 else count_steps(float(d), self.dt, name) for d in values]
-        if steps[-1] >= duration_steps:
+        if duration_steps is not None and steps[-1] >= duration_steps:
             warnings.warn(
                 f"`delay` of {coupling.label}: {steps[-1] * self.dt:g} s is not shorter than the "
                 f"run, {duration_steps * self.dt:g} s, so no spike of this run arrives in it",

@@ -1,0 +1,237 @@
+"""Spikes reach their targets: against a twin that visits one synapse after the other."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+
+import neurodyn as nd
+from neurodyn.weights.delivery import delivery_arrays, delivery_kind
+from neurodyn.weights.sparse import index_dtype
+from tests.naive_spiking import Synapses, Units, run
+
+DT = 1e-4
+TAU, TAU_G, TAU_Y, REST = 0.01, 0.004, 0.02, 6
+#: v is clamped while a unit rests, g is not; I holds what arrives for one step.
+TEXT = """
+dv/dt = (g + drive + 50*I - v)/tau : 1 (unless refractory)
+dg/dt = -g/tau_g : 1
+"""
+N_E, N_I = 5, 4
+
+
+def network(couplings):
+    def population(size, drive):
+        return nd.Population(
+            size, TEXT, threshold="v > 1", reset="v = 0; g *= 0.5", refractory=REST * DT,
+            tau=TAU, tau_g=TAU_G, drive=drive, v=np.linspace(0, 0.9, size),
+        )  # fmt: skip
+
+    return nd.Network(
+        {"E": population(N_E, np.linspace(1.2, 3.0, N_E)),
+         "I": population(N_I, np.linspace(1.1, 2.0, N_I))},
+        couplings,
+    )  # fmt: skip
+
+
+def twin(size, drive):
+    """The same units, by exponential Euler as it is written in textbooks."""
+    def move(state, inputs, k):
+        aim = state["g"] + drive + 50 * inputs["I"]
+        return {"v": state["v"] + (aim - state["v"]) * -np.expm1(-DT / TAU),
+                "g": state["g"] * np.exp(-DT / TAU_G)}  # fmt: skip
+
+    def reset(state, i):
+        state["v"][i] = 0.0
+        state["g"][i] *= 0.5
+
+    return Units(
+        {"v": np.linspace(0, 0.9, size), "g": np.zeros(size)}, move,
+        lambda state, k: state["v"] > 1, reset, np.full(size, REST), ("v",), {"I": np.zeros(size)},
+    )  # fmt: skip
+
+
+def twins():
+    return {"E": twin(N_E, np.linspace(1.2, 3.0, N_E)), "I": twin(N_I, np.linspace(1.1, 2.0, N_I))}
+
+
+def random_matrix(rng, shape, density=1.0):
+    # multiples of 1/64: sums of them have no rounding, in whatever order
+    W = rng.integers(-24, 40, shape) / 64
+    return np.where(rng.random(shape) < density, W, 0.0)
+
+
+def compare(ds, expected, n_steps, rtol=1e-12):
+    fired, states = expected
+    for name, size in (("E", N_E), ("I", N_I)):
+        step = np.rint(ds[f"{name}.spike_time"].values / DT).astype(int)
+        found = list(zip(step.tolist(), ds[f"{name}.spike_unit"].values.tolist(), strict=True))
+        assert len(found) > size  # there is something to compare
+        assert found == fired[name]
+        for variable in "vg":
+            values = np.array([s[variable] for s in states[name]])
+            got = ds[f"{name}.{variable}"].values[0]
+            assert got.shape == (n_steps, size)
+            assert_allclose(got, values, rtol=rtol, atol=1e-12)
+
+
+RECORD = ["E.spike", "I.spike", "E.v", "E.g", "I.v", "I.g"]
+
+
+def test_every_kind_of_weights_onto_every_kind_of_target():
+    """Dense, sparse, by source, diagonal, low-rank and sums; states, clamped ones and inputs."""
+    rng, n = np.random.default_rng(0), 700
+    dense, sparse = random_matrix(rng, (N_I, N_E)), random_matrix(rng, (N_E, N_E), 0.5)
+    by_source = (rng.random((N_E, N_I)) < 0.6) * -(rng.integers(1, 9, N_I) / 16)
+    m, w = rng.integers(-2, 3, (N_I, 2)) / 8.0, rng.integers(-2, 3, (N_I, 2)) / 4.0
+    d = rng.integers(1, 9, N_E) / 32
+    parts = [
+        ("E", "I", "g", dense, dense, 15),
+        ("E", "E", "g", sp.csr_array(sparse), sparse, 0),
+        ("I", "E", "g", sp.csr_array(by_source), by_source, 1),
+        ("I", "I", "v", nd.weights.LowRank(m, w), m @ w.T, 3),
+        ("E", "E", "v", nd.weights.Diagonal(d), np.diag(d), 2),
+        ("I", "E", "I", nd.weights.Sparse(sp.csr_array(by_source)) + by_source, 2 * by_source, 4),
+        ("E", "I", "I", 0.25 * sp.csr_array(dense), 0.25 * dense, 0),
+    ]
+    net = network([
+        nd.Coupling(f"{a}.spike", f"{b}.{x}", W, delay=k * DT) for a, b, x, W, _, k in parts
+    ])  # fmt: skip
+    kinds = [k.kinds for k in net.structure("float64").couplings]
+    assert kinds == [("dense",), ("sparse",), ("sparse_by_source",), ("low_rank",), ("diagonal",),
+                     ("sparse_by_source", "dense"), ("sparse",)]  # fmt: skip
+    ds = nd.simulate(net, nd.ExponentialEuler(DT), n * DT, record=RECORD)
+    synapses = [Synapses.of(a, b, x, full, k) for a, b, x, _, full, k in parts]
+    compare(ds, run(twins(), synapses, n), n)
+
+
+@pytest.fixture(scope="module")
+def many_delays():
+    """Couplings with one delay a synapse, sparse, dense and with several synapses of one pair."""
+    rng = np.random.default_rng(1)
+    sparse = sp.csr_array(random_matrix(rng, (N_E, N_I), 0.7))
+    steps_sparse = rng.integers(0, 30, sparse.nnz)
+    dense = random_matrix(rng, (N_I, N_E))
+    steps_dense = rng.integers(0, 9, dense.shape)
+    post, pre = rng.integers(0, N_E, 30), rng.integers(0, N_E, 30)
+    order = np.lexsort((pre, post))
+    weight, steps = rng.integers(-8, 16, 30) / 64, rng.integers(1, 20, 30)
+    several = nd.weights.Sparse.from_synapses(post, pre, weight, (N_E, N_E))
+    net = network([
+        nd.Coupling("I.spike", "E.g", sparse, delay=steps_sparse * DT),
+        nd.Coupling("E.spike", "I.g", dense, delay=steps_dense * DT),
+        nd.Coupling("E.spike", "E.v", several, delay=steps[order] * DT),
+    ])  # fmt: skip
+    rows = np.repeat(np.arange(N_E), np.diff(sparse.indptr))
+    synapses = [
+        Synapses("I", "E", "g", sparse.indices, rows, sparse.data, steps_sparse),
+        Synapses.of("E", "I", "g", dense, steps_dense),
+        Synapses("E", "E", "v", pre, post, weight, steps),
+    ]
+    return net, synapses
+
+
+def test_one_delay_a_synapse(many_delays):
+    net, synapses = many_delays
+    ds = nd.simulate(net, nd.ExponentialEuler(DT), 700 * DT, record=RECORD)
+    compare(ds, run(twins(), synapses, 700), 700)
+
+
+def test_trials_are_networks_of_their_own(many_delays):
+    """Each trial runs as it would alone, in float32 too."""
+    net, _ = many_delays
+    start = np.random.default_rng(3).random((3, N_E))
+    for dtype in ("float64", "float32"):
+        together = nd.simulate(
+            net, nd.ExponentialEuler(DT), 0.05, initial={"E.v": start}, dtype=dtype, rng=0
+        )
+        for k in range(3):
+            alone = nd.simulate(
+                net, nd.ExponentialEuler(DT), 0.05, initial={"E.v": start[k]}, dtype=dtype, rng=0
+            )
+            for name in "EI":
+                mine = together[f"{name}.spike_trial"].values == k
+                for what in ("time", "unit"):
+                    values = together[f"{name}.spike_{what}"].values[mine]
+                    assert_array_equal(values, alone[f"{name}.spike_{what}"].values)
+            assert_array_equal(together["E.v.final"].values[k], alone["E.v.final"].values[0])
+
+
+@pytest.fixture(scope="module")
+def struck():
+    """One unit with a clamped and a free state, both struck by the spikes of a source."""
+    target = nd.Population(
+        1, "dv/dt = 0/second : 1 (unless refractory)\ndg/dt = 0/second : 1",
+        threshold="v > 1", reset="v -= 1", refractory=10 * DT,
+    )  # fmt: skip
+    return nd.Network(
+        {"S": nd.spike_source(1, time=[0.0], unit=[0]), "P": target},
+        [nd.Coupling("S.spike", "P.v", [[1.5]], delay=DT),
+         nd.Coupling("S.spike", "P.g", [[1.0]], delay=DT)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steps", "spikes", "v", "g"),
+    [
+        ([0], [2], 0.5, 1),  # arrives in step 1, after the update: beyond threshold in step 2
+        ([0, 1], [2], 0.5, 2),  # arrives in the step of the spike: the unit rests already
+        ([0, 10], [2], 0.5, 2),  # arrives in step 11, the last of ten at rest
+        ([0, 11], [2, 13], 1.0, 2),  # arrives in step 12, awake: v = 2, and 1 after the reset
+    ],
+)
+def test_what_arrives_at_a_resting_unit_is_lost_to_a_clamped_state_only(struck, steps, spikes, v, g):
+    net = struck.with_values(**{"S.time": np.array(steps) * DT, "S.unit": [0] * len(steps)})
+    ds = nd.simulate(net, nd.Euler(DT), 20 * DT, record=["P.spike"])
+    assert_allclose(ds["P.spike_time"].values / DT, spikes, atol=1e-9)
+    assert ds["P.v.final"].values[0, 0] == v
+    assert ds["P.g.final"].values[0, 0] == g
+
+
+def test_delivery_by_source_is_found_and_kept_apart():
+    pattern = sp.random_array((40, 30), density=0.2, rng=np.random.default_rng(0)).tocsr()
+    same = nd.weights.Sparse(sp.csr_array((pattern != 0).astype(float) * np.arange(1.0, 31)))
+    assert delivery_kind(same) == "sparse_by_source"
+    assert delivery_kind(nd.weights.Sparse(pattern)) == "sparse"
+    assert delivery_kind(same.T) == "sparse"
+    assert delivery_kind((2.0 * same).T.T) == "sparse_by_source"
+    start, stop, targets, w = delivery_arrays(same, np.float32)
+    assert (targets.dtype, w.dtype, w.shape) == (np.uint16, np.float32, (30,))
+    for j in range(30):
+        assert_array_equal(targets[start[j] : stop[j]], np.flatnonzero(pattern.toarray()[:, j]))
+
+
+def test_runs_are_cut_at_the_targets_of_a_part():
+    W = sp.random_array((200, 60), density=0.3, rng=np.random.default_rng(0)).tocsr()
+    delay = np.random.default_rng(1).integers(0, 5, W.nnz)
+    weights = nd.weights.Sparse(W)
+    dense, delays = W.toarray(), np.full(W.shape, -1)
+    delays[np.repeat(np.arange(200), np.diff(W.indptr)), W.indices] = delay
+    for first, last in ((0, 200), (0, 64), (64, 128), (128, 200), (64, 64)):
+        start, stop, targets, w = delivery_arrays(
+            weights, np.float64, delay, 5, slice(first, last)
+        )
+        for j in range(60):
+            for d in range(5):
+                run_of = slice(start[5 * j + d], stop[5 * j + d])
+                expected = np.flatnonzero(delays[first:last, j] == d) + first
+                assert_array_equal(targets[run_of], expected)
+                assert_array_equal(w[run_of], dense[expected, j])
+
+
+def test_widths_of_indices():
+    """32 bits where they fit, 64 where they do not: without making 2^31 synapses."""
+    assert index_dtype(2**31 - 1) == np.int32
+    assert index_dtype(2**31) == np.int64
+
+
+def test_transposed_sparse_weights_with_one_delay_a_synapse():
+    """Delays are in the order of the matrix that is transposed."""
+    rng = np.random.default_rng(5)
+    given = sp.csr_array(random_matrix(rng, (N_E, N_I), 0.6))  # [pre, post]
+    steps = rng.integers(0, 6, given.nnz)
+    net = network([nd.Coupling("E.spike", "I.g", nd.weights.Sparse(given).T, delay=steps * DT)])
+    ds = nd.simulate(net, nd.ExponentialEuler(DT), 300 * DT, record=RECORD)
+    pre = np.repeat(np.arange(N_E), np.diff(given.indptr))
+    synapses = [Synapses("E", "I", "g", pre, given.indices, given.data, steps)]
+    compare(ds, run(twins(), synapses, 300), 300)
