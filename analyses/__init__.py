@@ -18,6 +18,7 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.siegert import siegert_cv, siegert_rate
     from neurodyn.analyses.spike_correlations import (
         autocorrelogram,
         count_correlation,
@@ -53,6 +54,8 @@ _EXPORTS = {
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "population_rate": "neurodyn.analyses.spike_statistics",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
+    "siegert_cv": "neurodyn.analyses.siegert",
+    "siegert_rate": "neurodyn.analyses.siegert",
     "spike_trains": "neurodyn.recorded_spikes",
     "synchrony": "neurodyn.analyses.spike_synchrony",
 }
