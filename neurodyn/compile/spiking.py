@@ -106,7 +106,8 @@ class SpikeWriter:
         for q, (_, name, population) in enumerate(self.spiking):
             found.append(f"{name}_place = {name}_parts[_part]")
             found.append(f"{name}_kept_end = 0")
-            found.append(f"_mask = {name}_spikes.shape[0] - 1")
+            if not q:  # all rings are of one length
+                found.append(f"_mask = {name}_spikes.shape[0] - 1")
             if population.spikes == "replay":
                 found.append(f"{name}_at = begin_replay({name}_given_steps, first_step)")
                 self.writer.functions.add("begin_replay")
