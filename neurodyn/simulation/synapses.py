@@ -62,6 +62,13 @@ class SynapseSetting:
         np.cumsum(np.bincount(targets, minlength=begin.size - 1), out=begin[1:])
         return begin, synapse, source
 
+    def described(self) -> dict[str, object]:
+        """Values and bounds of the rule by full name, for provenance."""
+        bounds = self.coupling.plasticity.bounds or ()
+        given = {n: b for n, b in zip(("w_min", "w_max"), bounds) if b is not None}
+        given = {**self.coupling.plasticity.values, **given}
+        return {f"{self.label}.{name}": value for name, value in given.items()}
+
     def value(self, name: str) -> float | np.ndarray:
         """A value of the rule, in SI."""
         return to_si(self.given[name], name).value
@@ -149,6 +156,15 @@ class BlockSynapses:
         """The weight or what the rule keeps (trial, *shape), in the order of the weights."""
         return self.setting.given_order(self.values[name])
 
+    def first_not_finite(self) -> tuple[str, int, int, float] | None:
+        """Name, trial, synapse and value of something that is not finite."""
+        for name, values in self.values.items():
+            if not np.isfinite(values).all():
+                final = self.final(name).reshape(len(values), -1)
+                trial, synapse = map(int, np.argwhere(~np.isfinite(final))[0])
+                return f"{self.setting.label}.{name}", trial, synapse, float(final[trial, synapse])
+        return None
+
 
 def synapse_variables(
     setting: SynapseSetting, blocks: Sequence[BlockSynapses]
@@ -190,5 +206,12 @@ def with_final_weights(network: Network, ds: xr.Dataset, trial: int = 0) -> Netw
             raise ValueError(f"`ds` has no `{name}`; is it a run of this network?")
         (parameter,) = coupling.weights.parameters
         values = ds[name].values[trial]
+        if coupling.plasticity.bounds is not None:  # which single precision rounds
+            low, high = coupling.plasticity.bounds
+            values = np.clip(
+                values.astype(float),
+                None if low is None else to_si(low, "bounds").value,
+                None if high is None else to_si(high, "bounds").value,
+            )
         weights[label] = coupling.weights.with_parameters(**{parameter: values})
     return network.with_values(**weights)
