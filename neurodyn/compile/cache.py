@@ -19,7 +19,10 @@ from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: The files whose text decides what is parsed and generated.
-_GENERATOR_FILES = ("equations.py", "unit_check.py", "solvers.py", "compile/*.py")
+_GENERATOR_FILES = (
+    "equations.py", "statements.py", "unit_check.py", "solvers.py", "compile/*.py",
+    "plasticity/binding.py", "plasticity/rule_text.py",
+)  # fmt: skip
 
 
 @functools.lru_cache(maxsize=1)
