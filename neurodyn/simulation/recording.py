@@ -16,6 +16,8 @@ from neurodyn.compile.structure import SPIKE
 from neurodyn.plasticity.network_rules import synapse_shape
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from neurodyn.compile.compiled import CompiledNetwork
     from neurodyn.network import Network
     from neurodyn.simulation.synapses import SynapseSetting
@@ -309,7 +311,7 @@ def concatenate(runs: Sequence):
     Returns
     -------
     xarray.Dataset
-        Recordings joined along ``time``; final state and attributes of the last.
+        Recordings joined along ``time``, and spikes; final state and attributes of the last.
 
     Raises
     ------
@@ -340,7 +342,25 @@ def concatenate(runs: Sequence):
     joined = xr.concat(series, dim="time", combine_attrs="override")
     last = runs[-1]
     final = last[[n for n in last.data_vars if "time" not in last[n].dims]]
-    result = xr.merge([joined, final], combine_attrs="override")
+    spikes = _joined_spikes(runs)
+    final = final.drop_vars([name for name in spikes.data_vars])
+    result = xr.merge([joined, final, spikes], combine_attrs="override")
     result.attrs = {**last.attrs, "run": {**last.attrs["run"]}}
     result.attrs["run"]["first_step"] = runs[0].attrs["run"]["first_step"]
     return result
+
+
+def _joined_spikes(runs: list[xr.Dataset]) -> xr.Dataset:
+    """Recorded spikes of all runs, sorted by trial, then time, then unit."""
+    import xarray as xr
+
+    found = xr.Dataset()
+    for name in runs[0].data_vars:
+        if not str(name).endswith(f".{SPIKE}_time"):
+            continue
+        population = str(name).removesuffix(f".{SPIKE}_time")
+        names = [f"{population}.{SPIKE}_{what}" for what in ("unit", "time", "trial")]
+        dim = f"{population}.{SPIKE}"
+        spikes = xr.concat([run[names] for run in runs], dim=dim, combine_attrs="override")
+        found = found.assign(spikes.isel({dim: np.lexsort([spikes[n].values for n in names])}))
+    return found
