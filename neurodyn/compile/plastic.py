@@ -21,6 +21,11 @@ from neurodyn.plasticity.binding import BoundRule
 _ONTO = "_onto"
 
 
+def _own_symbol(side: str, name: str) -> sympy.Symbol:
+    """A variable of the population of one side, whatever the rule may call so."""
+    return symbol(f"_{side}_{name}")
+
+
 class PlasticCoupling:
     """Text for one coupling.
 
@@ -86,7 +91,7 @@ class PlasticCoupling:
         """Side and own name of a population's variable."""
         if name in self.rule.names:
             return self.rule.names[name]
-        own, _, side = name.rpartition("_")  # of an algebraic variable written out
+        _, side, own = name.split("_", 2)  # as `_own_symbol` makes it
         return side, own
 
     def is_of(self, side: str, name: str) -> bool:
@@ -108,7 +113,7 @@ class PlasticCoupling:
             if own not in {v.name for v in equations.algebraic}:
                 continue
             value = self.spikes.current(p, to_sympy(equations.variables[own].expression), {})
-            names = {s: symbol(f"{s.name}_{side}") for s in value.free_symbols
+            names = {s: _own_symbol(side, s.name) for s in value.free_symbols
                      if s.name not in ("t", "dt")}  # fmt: skip
             expression = expression.subs(symbol(name), value.subs(names, simultaneous=True))
         return expression
@@ -177,7 +182,7 @@ class PlasticCoupling:
         assignments = []
         for name, text in (("w", self.rule.drift), *self.rule.states):
             drift = to_sympy(text) if text else sympy.Integer(0)
-            if drift == 0:
+            if drift.is_zero:
                 continue
             step = symbol("dt")
             slope = sympy.diff(drift, symbol(name))
@@ -228,6 +233,9 @@ class PlasticCoupling:
             f"        j_ = np.uint64({name}_spikes[from_, k_, s_])",
         ]
         body = self._event(self.rule.on_pre, "pre", "targets")
+        if any(f"{self.prefix}_before[" in line for line in body):
+            row = self._onto().removesuffix(", i_]")
+            head.insert(-2, f"    {self.prefix}_before = {row}].copy()")
         return "\n".join([*head, textwrap.indent("\n".join(body), "        ")])
 
     def on_post(self) -> str:
@@ -251,29 +259,49 @@ class PlasticCoupling:
         statements see its new value, earlier ones the old.
         """
         present: dict[sympy.Symbol, sympy.Expr] = {}
-        once, at_synapses = [], []
+        once, at_synapses, delivered = [], [], sympy.Integer(0)
         for k, (target, text) in enumerate(statements):
             value = to_sympy(text)
             if target == self.rule.target:
                 added = self.now(sympy.expand(value - symbol(target)))
-                at_synapses.append((self._onto(), symbol(_ONTO) + added.subs(present)))
+                delivered += added.subs(present)
                 continue
             new = symbol(f"_set{k}_{target}")
             changes = at_synapses if target in self.rule.changing else once
             changes.append((new.name, self.now(value).subs(present)))
             present[symbol(target)] = new
+        own = {}
+        if delivered != 0:
+            at_synapses.append((self._onto(), symbol(_ONTO) + delivered))
+            own = {_ONTO: self._onto(), **self._before([*once, *at_synapses])}
         made = [name for name, _ in once]
         parts = []
         if once:
             text = lines(once, (), self.structure.dtype, prefix="_")
             self.writer.functions |= text.functions
-            parts += [*self._loads(text.reads, {}), *text.body]
+            parts += [*self._loads(text.reads, own), *text.body]
         new_values = [(self.place(target.name), new) for target, new in present.items()]
         kept = [(place, new) for place, new in new_values if new.name not in made]
         if at_synapses:
-            own = {_ONTO: self._onto()}
             parts += self._loop([*at_synapses, *kept], side, over, made, own)
         return [*parts, *(f"{place} = {new}" for place, new in new_values if new.name in made)]
+
+    def _before(self, assignments) -> dict[str, str]:
+        """Places of names that stand for the target: its values before the spikes are delivered.
+
+        Without them the result would depend on the order of the spikes of one step.
+        """
+        population, own = self.structure.populations[self.post], self.coupling.target[1]
+        if own not in population.states or own in population.arrivals:
+            return {}
+        found = {}
+        for name in {s.name for _, value in assignments for s in value.free_symbols}:
+            if name in self.rule.names or name.startswith(("_pre_", "_post_")):
+                side, variable = self.side_of(name)
+                p, unit = (self.pre, "j_") if side == "pre" else (self.post, "i_")
+                if (p, variable) == (self.post, own):
+                    found[name] = f"{self.prefix}_before[{unit}]"
+        return found
 
     def _onto(self) -> str:
         """The element that a delivered spike is added to."""

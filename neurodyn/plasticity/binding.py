@@ -20,7 +20,7 @@ from neurodyn.unit_check import (
     open_dimensions,
     variable_names,
 )
-from neurodyn.units import Dimension, to_si
+from neurodyn.units import Dimension, UnitError, format_dimension, to_si
 
 if TYPE_CHECKING:
     from neurodyn.population import Population
@@ -98,7 +98,9 @@ def bind(
     from neurodyn.compile import cache
 
     key = json.dumps(
-        [text.rule.equations, text.rule.on_pre, text.rule.on_post, text.rule.bounds is not None,
+        [text.rule.equations, text.rule.on_pre, text.rule.on_post,
+         [to_si(b, "bounds").dim for b in text.rule.bounds or () if b is not None],
+         text.rule.bounds is not None,
          {n: [d, np.ndim(to_si(v, n).value)] for n, v in text.rule.values.items()
           for d in [to_si(v, n).dim]},
          asdict(pre.equations), asdict(post.equations), sorted(pre.parameters),
@@ -109,7 +111,8 @@ def bind(
     if stored is not None:
         return bound_from_json(stored)
     binder = _Binder(text, {"pre": pre, "post": post}, traces, target, weight_dim, carries_spikes)
-    found = binder.bound()
+    with text.blamed():
+        found = binder.bound()
     cache.store_text("plasticity", key, json.dumps(asdict(found)))
     return found
 
@@ -141,19 +144,17 @@ class _Binder:
         self.names: dict[str, tuple[str, str]] = {}
         self.dims = {"w": weight_dim}
         self.dims |= {name: text.dims[name] for name in text.synaptic}
-        if "w" in text.dims and text.dims["w"] != weight_dim:
-            raise text.error("`dw/dt` gives the weight another unit than the coupling does")
-        self.values = dict(text.rule.values)
+        self.values = {n: text.rule.values[n] for n in text.parameters}
         if text.rule.bounds is not None:
             low, high = text.rule.bounds
             self.values["w_min"] = -np.inf if low is None else low
             self.values["w_max"] = np.inf if high is None else high
-        self.known = {
-            n: to_si(v, n).dim for n, v in self.values.items() if n not in text.synaptic
-        }
+        self.known = {n: to_si(v, n).dim for n, v in self.values.items()}
+        self.each = [n for n, v in self.values.items() if np.ndim(to_si(v, n).value)]
         self.sums: list[tuple[str, str, ast.expr]] = []
 
     def bound(self) -> BoundRule:
+        self._check_given_units()
         self._check_events()
         trees = {}
         for name in (*self.text.synaptic, "w"):
@@ -185,16 +186,14 @@ class _Binder:
         if self.carries_spikes and all(t != self.target for t, _ in events["on_pre"]):
             events["on_pre"].insert(0, (self.target, f"{self.target} + w"))
             self._find_name(self.target)
-        parameters = [n for n in self.values if n not in self.text.synaptic]
         used = set().union(*map(_names, texts.values())) | (
             {"w_min", "w_max"} if self.text.rule.bounds is not None else set()
         )
-        each = [n for n in parameters if np.ndim(to_si(self.values[n], n).value)]
         in_traces = {
             u for side in ("pre", "post") for n in self.text.traces(side)
             if self.text.drifts[n] is not None for u in variable_names(self.text.drifts[n])
         }  # fmt: skip
-        for name in parameters:
+        for name in self.values:
             if name not in used | in_traces:
                 raise self.text.error(f"`{name}` is given a value, but the rule does not use it")
         return BoundRule(
@@ -205,13 +204,32 @@ class _Binder:
             tuple((name, side, texts[name]) for name, side, _ in self.sums),
             self.names,
             self.target,
-            tuple(n for n in parameters if n in used and n not in each),
-            tuple(n for n in parameters if n in used and n in each),
-            {**self.dims, **{n: open_names[n] for n in parameters if n in open_names}},
+            tuple(n for n in self.values if n in used and n not in self.each),
+            tuple(n for n in self.values if n in used and n in self.each),
+            {**self.dims, **{n: open_names[n] for n in self.values if n in open_names}},
         )
 
     def _is_bounded(self, target: str) -> bool:
         return target == "w" and self.text.rule.bounds is not None
+
+    def _check_given_units(self) -> None:
+        """Compare the units of bounds and initial values with what they are values of."""
+        text = self.text
+        if text.dims.get("w", self.dims["w"]) != self.dims["w"]:
+            raise text.error(
+                f"`dw/dt` is for a weight in {format_dimension(text.dims['w'])}; the coupling has "
+                f"weights in {format_dimension(self.dims['w'])}"
+            )
+        given = {n: (v, text.dims[n]) for n, v in text.rule.values.items() if n in text.synaptic}
+        given |= {n: (self.values[n], self.dims["w"]) for n in ("w_min", "w_max")
+                  if n in self.values}  # fmt: skip
+        for name, (value, expected) in given.items():
+            dim = to_si(value, name).dim
+            if dim not in (None, expected):
+                what = "`bounds`" if name.startswith("w_") else f"the initial value of `{name}`"
+                raise UnitError(
+                    f"{what} must be in {format_dimension(expected)}; got {format_dimension(dim)}"
+                )
 
     def _check_events(self) -> None:
         """Refuse events of units that do not spike, and assignments to what is not theirs."""
@@ -233,11 +251,17 @@ class _Binder:
 
     def _check_statement(self, target: str, tree: ast.expr, side: str) -> None:
         """Refuse a trace that depends on the synapse, and a delivery that is no addition."""
-        used = variable_names(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in _SUMS:
+                raise self.text.error(
+                    f"`{ast.unparse(node)}` cannot stand in `on_pre` or `on_post`; sums stand in "
+                    "the equations of `w` and of what is kept a synapse"
+                )
         if target in self.text.traces(side):
             other = "post" if side == "pre" else "pre"
-            for name in used:
-                if name in ("w", *self.text.synaptic) or name.endswith(f"_{other}"):
+            for name in variable_names(tree):
+                differs = name in ("w", *self.text.synaptic, *self.each)
+                if differs or (name.endswith(f"_{other}") and name not in self.known):
                     raise self.text.error(
                         f"`{target}` belongs to the {side}synaptic unit, and cannot depend on "
                         f"`{name}`, which differs from synapse to synapse"
@@ -264,7 +288,14 @@ class _Binder:
                 if name not in _SUMS:
                     return self.generic_visit(node)
                 if len(node.args) != 1:
-                    raise binder.text.error(f"`{name}()` takes one expression")
+                    raise binder.text.error(
+                        f"`{name}()` takes one expression; got `{ast.unparse(node)}`"
+                    )
+                if any(f"{sum_}(" in ast.unparse(node.args[0]) for sum_ in _SUMS):
+                    raise binder.text.error(
+                        f"`{ast.unparse(node)}` is a sum of sums; a sum is over one coupling's "
+                        "synapses, of which another sum is no part"
+                    )
                 found = f"sum_{len(binder.sums)}_"
                 binder.sums.append((found, _SUMS[name], node.args[0]))
                 return ast.Name(found, ast.Load())
@@ -308,9 +339,7 @@ class _Binder:
         )
         for key, target in statements.items():
             dims[key] = dims[target]
-        for name in self.known:
-            if name in ("w_min", "w_max"):
-                dims[name] = self.dims["w"]
+        dims |= {n: self.dims["w"] for n in ("w_min", "w_max") if n in self.known}
         open_names = open_dimensions(trees, dims, kinds, self.known, DIFFERENTIAL_EQUATION)
         unknown = [n for n in open_names
                    if n not in self.names and n not in self.known and n not in dims]  # fmt: skip

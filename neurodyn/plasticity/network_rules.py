@@ -33,8 +33,8 @@ def bind_rules(network: Network) -> tuple[dict[str, Population], dict[int, Bound
 
     texts, renamed = {}, {}
     for k, coupling in plastic:
-        _check_values(coupling)
         texts[k] = RuleText(coupling.plasticity, coupling.label)
+        _check_values(coupling, [*texts[k].traces("pre"), *texts[k].traces("post")])
         renamed[k] = {}
         for side, end in (("pre", coupling.source), ("post", coupling.target)):
             name = network.split(end)[0]
@@ -78,11 +78,11 @@ def synapse_shape(weights) -> tuple[int, ...]:
     return values.shape
 
 
-def _check_values(coupling) -> None:
+def _check_values(coupling, traces: list[str]) -> None:
     rule, shape = coupling.plasticity, synapse_shape(coupling.weights)
     for name, value in rule.values.items():
         got = np.shape(to_si(value, name).value)
-        if got not in ((), shape):
+        if got not in ((), shape) and name not in traces:
             raise ValueError(
                 f"`{name}` of the plasticity of {coupling.label} must be one number or one a "
                 f"synapse, {shape}; got shape {got}"
@@ -96,7 +96,10 @@ def _check_values(coupling) -> None:
     outside |= values > high if high is not None else outside
     if outside.any():
         place = tuple(int(i) for i in np.unravel_index(int(outside.argmax()), values.shape))
+        remedy = "clip them, or change the bounds"
+        if coupling.weights.kind == "dense" and values[place] == 0:
+            remedy = "every entry of a full matrix is a synapse, use sparse weights if 0 is none"
         raise ValueError(
             f"weights of {coupling.label} must lie within the `bounds` {rule.bounds} of their "
-            f"plasticity; synapse {place} has {values[place]:g}"
+            f"plasticity; synapse {place} has {values[place]:g} ({remedy})"
         )

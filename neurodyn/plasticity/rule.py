@@ -35,8 +35,9 @@ class Plasticity:
         Smallest and largest weight; None for either leaves it open. Whatever changes a weight keeps
         to them. In the text they are ``w_min`` and ``w_max``.
     **values : float, array_like, Quantity
-        Parameters, and initial values of what is kept a synapse; one number, or one a synapse as
-        for `Coupling.delay`. Traces begin at 0.
+        Parameters, and initial values of what is kept a synapse: one number, or one a synapse as
+        for `Coupling.delay`. Initial values of traces, ``x_pre=1``: one number, or one a unit.
+        What is given no value begins at 0.
 
     Notes
     -----
@@ -46,7 +47,9 @@ class Plasticity:
     is delivered: ``g_post += w*u_pre*x_pre`` for a coupling that ends at ``g``.
 
     A trace changes once a spike, however many synapses its unit has, so that ``x_pre`` can be
-    assigned in `on_pre` only, and ``y_post`` in `on_post` only. Traces are states of their
+    assigned in `on_pre` only, and ``y_post`` in `on_post` only. Where spikes end at a state ``v``,
+    ``v_post`` in `on_pre` is its value before the spikes of this step are delivered. Every entry
+    of a full matrix is a synapse, zeros too. Traces are states of their
     population, ``"P.x_pre"`` (with a number behind it if that name is taken), which can be
     recorded. What is kept a synapse, and ``dw/dt``, moves by exponential Euler, exact where it is
     linear, or by Euler if that is the solver. In a step all of this sees the states at its
@@ -84,12 +87,15 @@ class Plasticity:
         object.__setattr__(self, "bounds", _bounds(bounds))
 
     def with_values(self, **values: Any) -> Plasticity:
-        """The same rule with other values."""
-        if unknown := set(values) - set(self.values):
-            raise ValueError(
-                f"the rule has no value `{min(unknown)}`; it has {', '.join(self.values) or 'none'}"
-            )
+        """The same rule with other values; bounds are called ``w_min`` and ``w_max``."""
         bounds = self.bounds
+        known = [*self.values, *([] if bounds is None else ("w_min", "w_max"))]
+        if unknown := set(values) - set(known):
+            raise ValueError(
+                f"the rule has no value `{min(unknown)}`; it has {', '.join(known) or 'none'}"
+            )
+        if bounds is not None:
+            bounds = values.pop("w_min", bounds[0]), values.pop("w_max", bounds[1])
         return Plasticity(
             self.equations,
             on_pre=self.on_pre,
@@ -112,8 +118,20 @@ def _make(equations, keywords, values) -> Plasticity:
     return Plasticity(equations, **keywords, **values)
 
 
+#: Names in the text that are no values of the rule, and why.
+_RESERVED = {
+    "w": "it is the weight, which the coupling gives",
+    "w_min": "it is the smallest weight; give `bounds`",
+    "w_max": "it is the largest weight; give `bounds`",
+    "t": "it is the time",
+    "dt": "it is the solver's step",
+}
+
+
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
+        if name in _RESERVED:
+            raise ValueError(f"`{name}` cannot be a value of a rule: {_RESERVED[name]}")
         array = np.asarray(to_si(value, name).value, dtype=float)
         if not np.all(np.isfinite(array)):
             raise ValueError(f"`{name}` must be finite; got {value!r:.60}")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurodyn.equations import EquationError, check_names
-from neurodyn.statements import StatementError, read_expression, read_statements
-from neurodyn.unit_check import import_brian2, variable_names
-from neurodyn.units import Dimension, to_si
+from neurodyn.statements import RAND, StatementError, read_expression, read_statements
+from neurodyn.unit_check import import_brian2, is_noise, variable_names
+from neurodyn.units import Dimension, UnitError, to_si
 
 if TYPE_CHECKING:
     from neurodyn.plasticity.rule import Plasticity
@@ -51,41 +53,77 @@ class RuleText:
         self.dims: dict[str, Dimension] = {}
         self.units: dict[str, str] = {}
         import_brian2()
-        from brian2.equations.equations import dimensions_and_type_from_string
-
         for line in re.sub(r"#[^\n]*", "", rule.equations).splitlines():
-            if not line.strip():
-                continue
-            match = _LINE.match(line)
-            if match is None:
-                raise self.error(
-                    f"`{line.strip()}` cannot be read; write `dx/dt = ... : unit` or `x : unit`"
-                )
-            flags = {f.strip() for f in (match["flags"] or "").split(",") if f.strip()}
-            if flags - _FLAGS:
-                raise self.error(
-                    f"the flag ({min(flags - _FLAGS)}) has no meaning here; the flags are "
-                    f"{', '.join(sorted(_FLAGS))}"
-                )
-            name = match["state"] or match["kept"]
-            if name in rule.values and match["kept"] and "constant" in flags:
-                continue  # the declaration of a parameter
-            self.units[name] = match["unit"]
-            self.dims[name] = tuple(
-                map(float, dimensions_and_type_from_string(match["unit"])[0]._dims)
-            )
-            self.drifts[name] = self.read(match["drift"]) if match["state"] else None
-        try:
-            check_names([*self.drifts, *rule.values])
-        except EquationError as error:
-            raise self.error(str(error)) from None
+            if line.strip():
+                self._add(line.strip())
         self.events = {
             "on_pre": read_statements(rule.on_pre, "`on_pre`"),
             "on_post": read_statements(rule.on_post, "`on_post`"),
         }
+        with self.blamed():
+            check_names([*self.drifts, *rule.values])
+        self._check_random()
+
+    def _add(self, line: str) -> None:
+        """Read one line of the equations."""
+        match = _LINE.match(line)
+        if match is None:
+            raise self.error(f"`{line}` cannot be read; write `dx/dt = ... : unit` or `x : unit`")
+        flags = {f.strip() for f in (match["flags"] or "").split(",") if f.strip()}
+        if flags - _FLAGS:
+            raise self.error(
+                f"the flag ({min(flags - _FLAGS)}) has no meaning here; the flags are "
+                f"{', '.join(sorted(_FLAGS))}"
+            )
+        name = match["state"] or match["kept"]
+        if name in self.rule.values and match["kept"] and "constant" in flags:
+            return  # the declaration of a parameter
+        if name in self.drifts:
+            raise self.error(f"`{name}` has two equations")
+        self.units[name] = match["unit"]
+        self.dims[name] = self._dimension(name, match["unit"])
+        self.drifts[name] = self.read(match["drift"]) if match["state"] else None
+
+    def _dimension(self, name: str, unit: str) -> Dimension:
+        from brian2.equations.equations import dimensions_and_type_from_string
+
+        try:
+            return tuple(map(float, dimensions_and_type_from_string(unit)[0]._dims))
+        except ValueError as error:
+            raise self.error(
+                f"`{unit}`, the unit of `{name}`, cannot be read: write 1, volt, amp*second or the "
+                f"like, without a prefix ({error})"
+            ) from None
+
+    def _check_random(self) -> None:
+        trees = [t for t in self.drifts.values() if t is not None]
+        trees += [tree for event in self.events.values() for _, tree in event]
+        for name in (name for tree in trees for name in variable_names(tree)):
+            if name == RAND or is_noise(name):
+                what = "rand()" if name == RAND else name
+                raise self.error(
+                    f"`{what}` cannot stand in a rule, whose synapses draw no random numbers; a "
+                    "noisy variable of a population can, as `..._pre` or `..._post`"
+                )
 
     def error(self, message: str) -> EquationError:
         return EquationError(f"plasticity of `{self.label}`: {message}")
+
+    @contextmanager
+    def blamed(self):
+        """Say in errors from the reading of equations which rule they are about."""
+        try:
+            yield
+        except (EquationError, UnitError) as error:
+            message = re.sub(r"`(on_pre|on_post) (\d+) = ", self._as_statement, str(error))
+            prefix = str(self.error(""))
+            if not message.startswith(prefix):
+                message = prefix + message
+            raise type(error)(message) from None
+
+    def _as_statement(self, match: re.Match) -> str:
+        """A statement as messages show it, which the unit check knows as ``on_pre 0``."""
+        return f"`{self.events[match[1]][int(match[2])][0]} = "
 
     def read(self, text: str) -> ast.expr:
         try:
@@ -103,6 +141,12 @@ class RuleText:
         return [n for n in self.drifts if not n.endswith(("_pre", "_post")) and n != "w"]
 
 
+    @property
+    def parameters(self) -> list[str]:
+        """The rule's values that are no initial ones."""
+        return [n for n in self.rule.values if n not in self.drifts]
+
+
 class _Renamed(ast.NodeTransformer):
     def __init__(self, names: dict[str, str]):
         self.names = names
@@ -118,11 +162,12 @@ def trace_lines(text: RuleText, side: str, taken: set[str]) -> list[Trace]:
     found = []
     for name, new in rename.items():
         drift = text.drifts[name]
-        values, names = {}, dict(rename)
+        given = text.rule.values.get(name)
+        values, names = {} if given is None else {new: given}, dict(rename)
         for used in variable_names(drift) if drift is not None else ():
             if used in rename or used in ("t", "dt"):
                 continue
-            if used in text.rule.values:
+            if used in text.parameters:
                 if np.ndim(to_si(text.rule.values[used], used).value):
                     raise text.error(
                         f"`{used}` has one value a synapse, and `{name}` is a state of a unit"
@@ -139,7 +184,7 @@ def trace_lines(text: RuleText, side: str, taken: set[str]) -> list[Trace]:
                     f"depend on `..._{side}` and on the rule's values only"
                 )
         drift = f"0*({text.units[name]})/second" if drift is None else ast.unparse(
-            _Renamed(names).visit(drift)
+            _Renamed(names).visit(deepcopy(drift))
         )
         found.append(Trace(new, f"d{new}/dt = {drift} : {text.units[name]}", values))
     return found
