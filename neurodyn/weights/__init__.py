@@ -19,7 +19,7 @@ from neurodyn.weights.ensembles import (
     orthogonal,
     sparse_random,
 )
-from neurodyn.weights.matrices import Dense, Diagonal, LowRank, as_weights
+from neurodyn.weights.matrices import Dense, Diagonal, LowRank, all_to_all, as_weights
 from neurodyn.weights.sparse import Sparse
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Sum",
     "Transpose",
     "Weights",
+    "all_to_all",
     "as_weights",
     "block",
     "excitatory_inhibitory",

@@ -9,6 +9,7 @@ import numpy as np
 from neurodyn._arrays import (
     aligned,
     check_shape,
+    checked_shape,
     dimension_of,
     padded,
     quoted,
@@ -191,6 +192,37 @@ class Diagonal(Weights):
 
     def _scaled(self, factor: float) -> Diagonal:
         return Diagonal(self.dtype.type(factor) * self.d)
+
+
+def all_to_all(
+    shape_or_n: int | tuple[int, int], weight: Any, *, self_connections: bool = True
+) -> Weights:
+    """One weight for every pair of units, without a matrix.
+
+    Parameters
+    ----------
+    shape_or_n : int or (int, int)
+        ``n`` for a square matrix, or ``(n_post, n_pre)``.
+    weight : float or Quantity
+        What every synapse weighs.
+    self_connections : bool, default True
+        Whether a unit of a square matrix is connected to itself too.
+
+    Returns
+    -------
+    LowRank or Sum
+        Of rank one; without self-connections less a diagonal.
+    """
+    n_post, n_pre = checked_shape(shape_or_n)
+    number, dim = real_numbers(weight, "weight"), dimension_of(weight)
+    if number.ndim:
+        raise ValueError(f"`weight` must be one number; got shape {number.shape}")
+    if not self_connections and n_post != n_pre:
+        raise ValueError(f"`self_connections` needs a square matrix; got shape {(n_post, n_pre)}")
+    everywhere = LowRank(np.full(n_post, float(number)), np.ones(n_pre))._set(dim=dim)
+    if self_connections:
+        return everywhere
+    return everywhere + Diagonal(np.full(n_post, -float(number)))._set(dim=dim)
 
 
 def as_weights(value: Any, name: str = "W", shape: tuple[int, int] | None = None) -> Weights:

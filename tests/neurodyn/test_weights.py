@@ -443,6 +443,24 @@ def test_from_csr_refuses_what_a_kernel_could_not_read(arrays):
         Sparse.from_csr(*arrays, (2, 3))
 
 
+@pytest.mark.parametrize("self_connections", [True, False])
+def test_all_to_all_keeps_no_matrix(self_connections):
+    weights = nd.weights.all_to_all(40, 0.3 * nd.mV, self_connections=self_connections)
+    expected = np.full((40, 40), 0.3e-3) - (0 if self_connections else 0.3e-3 * np.eye(40))
+    assert_allclose(weights.to_dense(), expected, rtol=1e-15, atol=1e-19)
+    assert weights.dim == nd.mV.dim
+    stored = [a.size for term in weights.terms for a in term.kernel_arrays(np.float64)]
+    assert max(stored) == 40
+    assert nd.weights.all_to_all((3, 5), 2.0).shape == (3, 5)
+
+
+def test_all_to_all_refuses():
+    with pytest.raises(ValueError, match="`self_connections` needs a square matrix; got shape"):
+        nd.weights.all_to_all((3, 5), 2.0, self_connections=False)
+    with pytest.raises(ValueError, match=re.escape("`weight` must be one number; got shape (2,)")):
+        nd.weights.all_to_all(3, [1.0, 2.0])
+
+
 def test_several_synapses_of_a_pair_stay_apart_and_add_up():
     post, pre, weight = [1, 0, 1, 1], [2, 0, 0, 2], [3.0, 1.0, 2.0, 4.0]
     weights = Sparse.from_synapses(post, pre, weight, (2, 3))
