@@ -59,6 +59,8 @@ class SpikingProblem:
         For tools that can be asked.
     weights : {"source", "synapse"}
         Of `brunel`: all synapses of a neuron have one weight, or each its own (0.1 % around that).
+    order : {"source", "target"}
+        Of `brunel`: whose synapses stand together in the lists.
     scale : float
         Of `microcircuit`: of the number of neurons and of in-degrees.
     n, out_degree : int
@@ -70,6 +72,7 @@ class SpikingProblem:
     duration: float
     dtype: str = "float64"
     weights: str = "source"
+    order: str = "source"
     scale: float = 1.0
     n: int = 10_000
     out_degree: int = 100
@@ -92,7 +95,7 @@ class SpikingProblem:
         return {"P": p["n"]}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Synapses ``pre`` and ``post``, sorted by ``pre``, and initial states (seed, unit)."""
+        """Synapses, ``pre`` and ``post``, and initial states (seed, unit)."""
         rng = np.random.default_rng(_DRAW)
         p = self.parameters
         match self.case:
@@ -100,6 +103,9 @@ class SpikingProblem:
                 return {**_pairs(rng, p["n"], p["p"]), **_vogels_abbott_states(rng, self.case, p)}
             case "brunel":
                 found = _in_degrees(rng, p)
+                if self.order == "source":
+                    by_source = found["pre"].argsort(kind="stable")
+                    found = {name: values[by_source] for name, values in found.items()}
                 if self.weights == "synapse":
                     mean = np.where(found["pre"] < p["n_exc"], p["w_e"], p["w_i"])
                     factor = 1 + 1e-3 * rng.standard_normal(mean.size, dtype=np.float32)
@@ -114,7 +120,7 @@ class SpikingProblem:
 
     def spec(self, folder: Path, **more) -> dict:
         """What a worker is told; the arrays are written into `folder`."""
-        names = (self.case, self.weights, self.n, self.out_degree, self.rate)
+        names = (self.case, self.weights, self.order, self.n, self.out_degree, self.rate)
         path = folder / ("_".join(map(str, names)) + ".npz")
         if not path.exists():
             np.savez(path, **self.arrays())
@@ -137,9 +143,7 @@ def _in_degrees(rng: np.random.Generator, p: dict) -> dict[str, np.ndarray]:
         sources[p["in_exc"] :] = n_exc + rng.choice(
             n - n_exc, p["in_inh"], replace=False, shuffle=False
         )
-    post = np.repeat(np.arange(n, dtype=np.int32), each)
-    order = pre.ravel().argsort(kind="stable")
-    return {"pre": pre.ravel()[order], "post": post[order]}
+    return {"pre": pre.ravel(), "post": np.repeat(np.arange(n, dtype=np.int32), each)}
 
 
 def _random_targets(rng: np.random.Generator, p: dict) -> dict[str, np.ndarray]:
