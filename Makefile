@@ -18,8 +18,8 @@ help:
 	@echo "make test         fast tests and docstring examples"
 	@echo "make test-slow    the tests that take longer"
 	@echo "make lint         style and import rules"
-	@echo "make bench        speed beside NumPy, JAX and PyTorch, and how it grows with size"
-	@echo "make bench-peers  installs these peers, each under .bench/ (1.7 GB)"
+	@echo "make bench        speed beside NumPy, JAX, PyTorch, Brian2, NEST, ANNarchy; against size"
+	@echo "make bench-peers  installs these peers, each under .bench/ (2.8 GB)"
 	@echo "make docs         the documentation, in docs/_build/html"
 	@echo "make clean        remove everything that was made, except .venv and .bench"
 
@@ -56,6 +56,7 @@ lint: .venv/.installed-test
 bench: .venv/.installed-bench
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/spiking_scaling.py
 
 bench-peers: .venv/.installed-bench
 	$(BIN)/python benchmarks/peers.py
