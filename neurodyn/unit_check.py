@@ -315,6 +315,15 @@ def argument_dimensions(
     )
 
 
+def expression_dimension(text: str, dims: dict[str, Dimension]) -> Dimension:
+    """Dimension of an expression of units and of names with known dimensions."""
+    from brian2.core.namespace import DEFAULT_UNITS
+    from brian2.parsing.expressions import parse_expression_dimensions
+
+    variables = {**DEFAULT_UNITS, **_brian2_variables(dims)}
+    return tuple(map(float, parse_expression_dimensions(text, variables)._dims))
+
+
 def _check_exponents(tree: ast.expr, dims: dict[str, Dimension]) -> None:
     """Refuse ``v**n`` with a unit in v: the unit of the result would depend on the value of n."""
     for node in ast.walk(tree):
