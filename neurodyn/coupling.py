@@ -9,6 +9,7 @@ import numpy as np
 
 from neurodyn._arrays import checked_count, read_only
 from neurodyn.compile.structure import SPIKE
+from neurodyn.delays import SynapseDelays
 from neurodyn.plasticity.rule import Plasticity
 from neurodyn.units import SECOND, Hz, UnitError, format_dimension, to_si
 from neurodyn.weights import Weights, as_weights
@@ -35,8 +36,8 @@ class Coupling:
     delay : float, array_like or Quantity, optional
         For spikes: time from a spike to its arrival, s, a multiple of the solver's dt. One for all,
         or one a synapse: for sparse weights (nnz,) in the order of their ``data``, for a full
-        matrix (n_post, n_pre). Default 0: spikes arrive in the step in which they are emitted,
-        after it has updated the states.
+        matrix (n_post, n_pre); kept as `SynapseDelays`, flat. Default 0: spikes arrive in the step
+        in which they are emitted, after it has updated the states.
     plasticity : Plasticity, optional
         How the weights change; every trial then has weights of its own. Needs dense, sparse or
         diagonal weights, and one delay for all.
@@ -51,7 +52,7 @@ class Coupling:
     source: str
     target: str
     weights: Weights
-    delay: float | np.ndarray = 0.0
+    delay: float | SynapseDelays = 0.0
     plasticity: Plasticity | None = None
 
     def __post_init__(self):
@@ -64,7 +65,7 @@ class Coupling:
         object.__setattr__(self, "delay", _checked_delay(self.delay, weights, self.label))
         if self.plasticity is not None:
             self._check_plasticity()
-        if not self.carries_spikes and np.any(self.delay):
+        if not self.carries_spikes and self.max_delay:
             raise ValueError(
                 f"`delay` of {self.label}: only spikes can be delayed, a coupling from "
                 f'"population.{SPIKE}"'
@@ -94,6 +95,16 @@ class Coupling:
         return f"{self.source}->{self.target}"
 
     @property
+    def n_delays(self) -> int:
+        """How many different delays its synapses have."""
+        return self.delay.values.size if isinstance(self.delay, SynapseDelays) else 1
+
+    @property
+    def max_delay(self) -> float:
+        """The longest delay, s."""
+        return self.delay.max() if isinstance(self.delay, SynapseDelays) else self.delay
+
+    @property
     def carries_spikes(self) -> bool:
         """Whether it couples spikes rather than a variable."""
         return self.source.endswith(f".{SPIKE}")
@@ -108,17 +119,20 @@ class Coupling:
         return f"<Coupling {self.label}: {self.weights!r}{delay}{rule}>"
 
 
-def _checked_delay(delay: Any, weights: Weights, label: str) -> float | np.ndarray:
+def _checked_delay(delay: Any, weights: Weights, label: str) -> float | SynapseDelays:
     """A delay in s, or one a synapse in the order of the weights' values, flat."""
-    value, dim = to_si(delay, f"delay of {label}")
-    if dim not in (None, SECOND):
-        raise UnitError(f"`delay` of {label} must be a time; got {format_dimension(dim)}")
-    array = np.asarray(value, dtype=float)
-    if not np.all(np.isfinite(array)) or np.any(array < 0):
-        bad = array.flat[int(np.argmax(~(array >= 0)))]
-        raise ValueError(f"`delay` of {label} must be finite and not negative; got {bad:g} s")
-    if array.ndim == 0:
-        return float(array)
+    if isinstance(delay, SynapseDelays):  # of another coupling
+        array = delay
+    else:
+        value, dim = to_si(delay, f"delay of {label}")
+        if dim not in (None, SECOND):
+            raise UnitError(f"`delay` of {label} must be a time; got {format_dimension(dim)}")
+        array = np.asarray(value, dtype=float)
+        if array.size and not (array.min() >= 0 and array.max() < np.inf):
+            bad = array.flat[int(np.argmin((array >= 0) & (array < np.inf)))]
+            raise ValueError(f"`delay` of {label} must be finite and not negative; got {bad:g} s")
+        if array.ndim == 0:
+            return float(array)
     if weights.kind not in ("sparse", "dense"):
         raise ValueError(
             f"`delay` of {label}: one delay a synapse needs sparse or dense weights; these are "
@@ -131,9 +145,10 @@ def _checked_delay(delay: Any, weights: Weights, label: str) -> float | np.ndarr
             f"`delay` of {label} must be one number or one a synapse, {expected}; got shape "
             f"{array.shape}"
         )
-    if array.size and np.all(array == array.flat[0]):
-        return float(array.flat[0])
-    return read_only(np.array(array.reshape(-1)))
+    delays = array if isinstance(array, SynapseDelays) else SynapseDelays(array)
+    if delays.values.size > 1:
+        return delays
+    return delays.min() if delays.size else 0.0
 
 
 @dataclass(frozen=True, eq=False)

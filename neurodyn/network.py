@@ -314,8 +314,7 @@ class Network(Frozen):
             return ("plastic_dense" if is_dense else "plastic_sparse",)
         if not coupling.carries_spikes:
             return tuple(term.kind for term in coupling.weights.terms)
-        n_delays = np.unique(coupling.delay).size if np.ndim(coupling.delay) else 1
-        return tuple(delivery_kind(term, n_delays) for term in coupling.weights.terms)
+        return tuple(delivery_kind(term, coupling.n_delays) for term in coupling.weights.terms)
 
     def _population_structure(self, name: str, driven: Sequence[str]) -> PopulationStructure:
         population = self.populations[name]
@@ -490,65 +489,6 @@ class Network(Frozen):
         if free:
             lines.append(f"  inputs for signals (0 where none is given): {', '.join(free)}")
         return "\n".join(lines) + ">"
-
-
-def rate_network(
-    W,
-    *,
-    tau=0.1,
-    activation: str = "tanh",
-    form: str = "voltage",
-    sigma: float = 0.0,
-    **values: Any,
-) -> Network:
-    """A network of rate units, one population ``"E"``.
-
-    In voltage form ``tau dx/dt = -x + W r + I_ext`` with ``r = activation(x)``; in activity form
-    ``tau dr/dt = -r + activation(W r + I_ext)``. With `sigma` the state has white noise of
-    stationary standard deviation `sigma` in the uncoupled unit.
-
-    Parameters
-    ----------
-    W : array_like or Weights, (n, n)
-        Recurrent weights, ``[post, pre]``.
-    tau : float, array_like or Quantity
-        Time constant, s; positive.
-    activation : str
-        Name of a function that equations know: ``"tanh"``, ``"relu"``, ``"sigmoid"``, ...
-    form : {"voltage", "activity"}
-    sigma : float
-        Standard deviation of the noise; 0 leaves it out.
-    **values
-        Further values of the population, such as the initial state ``x=`` (voltage) or ``r=``.
-
-    Returns
-    -------
-    Network
-        Input ``E.I_ext``, coupling ``E.r->E.I_rec``.
-    """
-    weights = as_weights(W, name="W")
-    if weights.shape[0] != weights.shape[1]:
-        raise ValueError(
-            f"`W` must be square, (post, pre); got shape {weights.shape}. "
-            "Input weights belong in a Coupling of their own."
-        )
-    forms = {
-        "voltage": (
-            "dx/dt = (-x + I_rec + I_ext{noise})/tau : 1\nr = {activation}(x) : 1",
-            "x",
-        ),
-        "activity": ("dr/dt = (-r + {activation}(I_rec + I_ext){noise})/tau : 1", "r"),
-    }
-    if form not in forms:
-        raise ValueError(f'`form` must be "voltage" or "activity"; got {form!r}')
-    text, _ = forms[form]
-    if sigma:
-        values["sigma"] = sigma
-    noise = " + sigma*sqrt(2*tau)*xi" if sigma else ""
-    population = Population(
-        weights.shape[0], text.format(activation=activation, noise=noise), tau=tau, **values
-    )
-    return Network({"E": population}, [Coupling("E.r", "E.I_rec", weights)])
 
 
 def _check_name(name: str) -> None:

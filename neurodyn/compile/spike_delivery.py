@@ -7,7 +7,8 @@ are in ascending order of units however many parts there are, every sum over the
 a run gives the same bytes on any number of threads.
 
 Delivery functions add what arrives in this step onto ``out`` (trial, unit), the units from number
-``first`` on. Indices are unsigned because for a signed one numba allows for counting from the end.
+``first`` on; ``targets`` of sparse weights count from there. Indices are unsigned because for a
+signed one numba allows for counting from the end.
 """
 
 import numpy as np
@@ -55,10 +56,9 @@ def keep_spikes(spikes, counts, slot, part, place, step_in_call, kept, kept_coun
     return at
 
 
-def deliver_sparse(spikes, counts, parts, step, delays, first, start, stop, targets, w, out):
+def deliver_sparse(spikes, counts, parts, step, delays, first, runs, targets, w, out):
     mask = spikes.shape[0] - 1
     n_delays = delays.size
-    origin = np.uint64(first)
     for d in range(n_delays):
         slot = (step - delays[d]) & mask
         for trial in range(out.shape[0]):
@@ -66,16 +66,13 @@ def deliver_sparse(spikes, counts, parts, step, delays, first, start, stop, targ
             for part in range(counts.shape[2]):
                 for k in range(parts[part], parts[part] + counts[slot, trial, part]):
                     run = np.uint64(spikes[slot, trial, k] * n_delays + d)
-                    for q in range(np.uint64(start[run]), np.uint64(stop[run])):
-                        row[np.uint64(targets[q]) - origin] += w[q]
+                    for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
+                        row[np.uint64(targets[q])] += w[q]
 
 
-def deliver_sparse_by_source(
-    spikes, counts, parts, step, delays, first, start, stop, targets, w, out
-):
+def deliver_sparse_by_source(spikes, counts, parts, step, delays, first, runs, targets, w, out):
     mask = spikes.shape[0] - 1
     n_delays = delays.size
-    origin = np.uint64(first)
     for d in range(n_delays):
         slot = (step - delays[d]) & mask
         for trial in range(out.shape[0]):
@@ -85,8 +82,8 @@ def deliver_sparse_by_source(
                     source = spikes[slot, trial, k]
                     weight = w[source]
                     run = np.uint64(source * n_delays + d)
-                    for q in range(np.uint64(start[run]), np.uint64(stop[run])):
-                        row[np.uint64(targets[q]) - origin] += weight
+                    for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
+                        row[np.uint64(targets[q])] += weight
 
 
 def deliver_dense(spikes, counts, parts, step, delays, first, WT, out):

@@ -72,7 +72,8 @@ class SpikeSetting:
 
     def _delay_steps(self, coupling: Coupling, duration_steps: int | None):
         """The different delays in steps (ascending), and which of them each synapse has."""
-        values, index = np.unique(coupling.delay, return_inverse=True)
+        delay = coupling.delay
+        values, index = (delay.values, delay.index) if np.ndim(delay) else ([delay], None)
         name = f"delay` of `{coupling.label}"
         steps = [0 if d == 0 else count_steps(float(d), self.dt, name) for d in values]
         if duration_steps is not None and steps[-1] >= duration_steps:
@@ -82,11 +83,9 @@ class SpikeSetting:
                 UserWarning,
                 stacklevel=2,
             )
-        if len(steps) == 1:
-            return np.array(steps, np.int64), None
         if len(set(steps)) < len(steps):
             raise ValueError(f"`{name}`: delays differ by less than dt = {self.dt:g} s")
-        return np.array(steps, np.int64), index.reshape(-1)
+        return np.array(steps, np.int64), index
 
     def _log_rest(self, name: str) -> np.ndarray:
         """log(1 - p) of each unit of a population that spikes by chance."""

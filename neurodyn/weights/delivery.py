@@ -7,7 +7,7 @@ ascending order of its targets: when spikes of a delay arrive, every group is on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
     from neurodyn.weights.base import Weights
 
+#: Synapses that are looked at first when weights might be the same for all of a source.
+_SAMPLE = 1 << 16
+
 #: Arrays that each kind of delivery takes in generated code, in this order.
 DELIVERY_ARRAYS = {
     "dense": ("WT",),
     "diagonal": ("d",),
     "low_rank": ("nT", "mT"),
-    "sparse": ("start", "stop", "targets", "w"),
-    "sparse_by_source": ("start", "stop", "targets", "w"),
+    "sparse": ("runs", "targets", "w"),
+    "sparse_by_source": ("runs", "targets", "w"),
     "plastic_dense": ("w",),
     "plastic_sparse": ("start", "stop", "targets", "w"),
 }
@@ -67,9 +70,9 @@ def delivery_arrays(
     Returns
     -------
     tuple of ndarray
-        As `DELIVERY_ARRAYS` names them: for a sparse kind ``start`` and ``stop``
-        (n_pre * n_delays,), the run of synapses of each source and delay; ``targets`` (nnz,),
-        uint16, int32 or int64, the narrowest that counts the targets; ``w`` (nnz,) or (n_pre,).
+        As `DELIVERY_ARRAYS` names them: for a sparse kind ``runs`` (n_pre * n_delays + 1,), where
+        the synapses of each source and delay begin; ``targets`` (nnz,), counted from the first of
+        the range, uint16, int32 or int64, the narrowest that counts them; ``w`` (nnz,) or (n_pre,).
     """
     first, last, _ = (targets or slice(None)).indices(term.n_post)
     kind = delivery_kind(term, n_delays)
@@ -84,47 +87,63 @@ def delivery_arrays(
         part = np.zeros((onto.shape[0], width), onto.dtype)
         part[:, : last - first] = onto[:, first:last]
         return (*sources, aligned(part))
-    runs, indices, data = _by_source(term, dtype, delay_index, n_delays)
-    return *_runs_onto(runs, indices, first, last, term.n_post), indices, data
+    return _by_source(term, dtype, delay_index, n_delays, first, last)
 
 
-def _by_source(term, dtype, delay_index, n_delays):
-    """``(runs, targets, w)`` for all targets; kept, because it takes as long as a run may."""
-    key = ("delivery", term.is_transposed, np.dtype(dtype), n_delays)
-    kept = term.kept.get(key)
-    if kept is not None and kept[0] is delay_index:
-        return kept[1]
+def _by_source(term, dtype, delay_index, n_delays, first: int, last: int):
+    """``(runs, targets, w)`` onto a range of targets; kept, because it takes as long as a run may.
+
+    Only what can be of one run is kept: ranges that do not overlap, for one number type and one
+    set of delays.
+    """
+    key = ("delivery", term.is_transposed)
+    what = (np.dtype(dtype), n_delays)
+    kept = term.kept.get(key, [])
+    for entry in kept:
+        if entry.what == what and entry.delay_index is delay_index and entry.range == (first, last):
+            return entry.arrays
+    arrays = _laid_out(term, dtype, delay_index, n_delays, first, last)
+    beside = [
+        entry for entry in kept
+        if entry.what == what and entry.delay_index is delay_index
+        and (entry.range[1] <= first or last <= entry.range[0])
+    ]  # fmt: skip
+    term.kept[key] = [*beside, _Kept(what, delay_index, (first, last), arrays)]
+    return arrays
+
+
+class _Kept(NamedTuple):
+    """Arrays for delivery, and what they are for."""
+
+    what: tuple[np.dtype, int]
+    delay_index: np.ndarray | None
+    range: tuple[int, int]
+    arrays: tuple[np.ndarray, ...]
+
+
+def _laid_out(term, dtype, delay_index, n_delays, first: int, last: int):
+    """Rows `first` to `last` of a CSR matrix, by source and delay."""
     from scipy.sparse import csr_array
 
     by_source = _weight_of_source(term)
     indptr, indices, data, order = _csr(term)
-    columns = indices
+    synapses = slice(indptr[first], indptr[last])
+    columns, indptr = indices[synapses], indptr[first : last + 1] - indptr[first]
     if n_delays > 1:
         wide = index_dtype(term.n_pre * n_delays)
-        columns = indices.astype(wide) * wide(n_delays)
+        columns = columns.astype(wide)
+        columns *= wide(n_delays)
         of_synapse = np.asarray(delay_index).reshape(-1)
-        columns += (of_synapse if order is None else of_synapse[order]).astype(wide)
-    values = np.empty(indices.size, np.int8) if by_source is not None else data.astype(dtype)
-    shape = (term.n_post, term.n_pre * n_delays)
+        columns += of_synapse[synapses if order is None else order[synapses]].astype(wide)
+    if by_source is None:
+        values = data[synapses].astype(dtype, copy=False)
+    else:
+        values = np.empty(columns.size, np.int8)
+    shape = (last - first, term.n_pre * n_delays)
     csc = csr_array((values, columns, indptr), shape=shape).tocsc()
-    narrow = np.uint16 if term.n_post <= 2**16 else index_dtype(term.n_post)
+    narrow = np.uint16 if last - first <= 2**16 else index_dtype(last - first)
     values = csc.data if by_source is None else by_source.astype(dtype)
-    found = (csc.indptr.astype(index_dtype(indices.size)), csc.indices.astype(narrow), values)
-    term.kept[key] = (delay_index, found)
-    return found
-
-
-def _runs_onto(runs, indices, first: int, last: int, n_post: int):
-    """Beginning and end of every run, cut to the targets from `first` to `last`."""
-    start, stop = runs[:-1], runs[1:]
-    cuts = []
-    for bound, whole in ((first, start), (last, stop)):
-        if bound in (0, n_post):
-            cuts.append(np.ascontiguousarray(whole))
-            continue
-        below = np.concatenate([[0], np.cumsum(indices < bound)]).astype(runs.dtype)
-        cuts.append(start + (below[stop] - below[start]))
-    return tuple(cuts)
+    return csc.indptr.astype(index_dtype(columns.size)), csc.indices.astype(narrow), values
 
 
 def _csr(term) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
@@ -152,8 +171,12 @@ def _weight_of_source(term) -> np.ndarray | None:
     if key not in term.kept:
         _, indices, data, _ = _csr(term)
         weights = np.zeros(term.n_pre, data.dtype)
-        weights[indices] = data
-        term.kept[key] = weights if np.array_equal(weights[indices], data) else None
+        for some in (slice(_SAMPLE), slice(None)):  # most that differ do so early
+            weights[indices[some]] = data[some]
+            if not np.array_equal(weights[indices[some]], data[some]):
+                weights = None
+                break
+        term.kept[key] = weights
     return term.kept[key]
 
 

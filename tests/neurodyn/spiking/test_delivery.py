@@ -195,10 +195,10 @@ def test_delivery_by_source_is_found_and_kept_apart():
     assert delivery_kind(nd.weights.Sparse(pattern)) == "sparse"
     assert delivery_kind(same.T) == "sparse"
     assert delivery_kind((2.0 * same).T.T) == "sparse_by_source"
-    start, stop, targets, w = delivery_arrays(same, np.float32)
+    runs, targets, w = delivery_arrays(same, np.float32)
     assert (targets.dtype, w.dtype, w.shape) == (np.uint16, np.float32, (30,))
     for j in range(30):
-        assert_array_equal(targets[start[j] : stop[j]], np.flatnonzero(pattern.toarray()[:, j]))
+        assert_array_equal(targets[runs[j] : runs[j + 1]], np.flatnonzero(pattern.toarray()[:, j]))
 
 
 def test_runs_are_cut_at_the_targets_of_a_part():
@@ -208,15 +208,13 @@ def test_runs_are_cut_at_the_targets_of_a_part():
     dense, delays = W.toarray(), np.full(W.shape, -1)
     delays[np.repeat(np.arange(200), np.diff(W.indptr)), W.indices] = delay
     for first, last in ((0, 200), (0, 64), (64, 128), (128, 200), (64, 64)):
-        start, stop, targets, w = delivery_arrays(
-            weights, np.float64, delay, 5, slice(first, last)
-        )
+        runs, targets, w = delivery_arrays(weights, np.float64, delay, 5, slice(first, last))
         for j in range(60):
             for d in range(5):
-                run_of = slice(start[5 * j + d], stop[5 * j + d])
-                expected = np.flatnonzero(delays[first:last, j] == d) + first
+                run_of = slice(runs[5 * j + d], runs[5 * j + d + 1])
+                expected = np.flatnonzero(delays[first:last, j] == d)
                 assert_array_equal(targets[run_of], expected)
-                assert_array_equal(w[run_of], dense[expected, j])
+                assert_array_equal(w[run_of], dense[expected + first, j])
 
 
 def test_widths_of_indices():
@@ -235,3 +233,31 @@ def test_transposed_sparse_weights_with_one_delay_a_synapse():
     pre = np.repeat(np.arange(N_E), np.diff(given.indptr))
     synapses = [Synapses("E", "I", "g", pre, given.indices, given.data, steps)]
     compare(ds, run(twins(), synapses, 300), 300)
+
+
+def test_layout_is_kept_for_the_next_run_but_not_for_other_cuts():
+    weights = nd.weights.sparse_random((200, 60), n_synapses=3000, rng=0)
+    delay = np.random.default_rng(1).integers(0, 5, 3000)
+
+    def layout(dtype, targets, delay=delay):
+        return delivery_arrays(weights, dtype, delay, 5, targets)
+
+    halves = [layout("float32", slice(0, 128)), layout("float32", slice(128, 200))]
+    again = [layout("float32", slice(0, 128)), layout("float32", slice(128, 200))]
+    assert all(a[1] is b[1] for a, b in zip(halves, again, strict=True))
+    whole = layout("float32", slice(0, 200))
+    assert layout("float32", None)[1] is whole[1]
+    assert layout("float32", slice(0, 128))[1] is not halves[0][1]  # memory of two would be kept
+    layout("float64", None)
+    assert layout("float32", None)[1] is not whole[1]
+    assert_array_equal(layout("float32", None, delay[::-1].copy())[0][-1], 3000)
+
+
+def test_a_weight_of_each_source_is_not_believed_too_early():
+    """All synapses of a source have one weight, but for one of the last."""
+    by_source = np.arange(1.0, 401)
+    weights = nd.weights.sparse_random((400, 400), n_synapses=100_000, weight=by_source, rng=0)
+    assert delivery_kind(weights) == "sparse_by_source"
+    data = weights.data.copy()
+    data[-1] += 1
+    assert delivery_kind(weights.with_parameters(data=data)) == "sparse"
