@@ -23,10 +23,10 @@ class Plasticity:
         Equations of what the rule keeps, one a line, in the grammar of populations. A name says
         where it lives: ``dx_pre/dt = -x_pre/tau_plus : 1`` is a state of every presynaptic unit,
         a trace, ``_post`` of every postsynaptic one; any other state, such as an eligibility
-        ``dc/dt = -c/tau_c : 1``, is one a synapse. ``dw/dt = eta*r_pre*r_post : 1`` is the change
-        of the weight itself. A synapse's own equations may use ``sum_pre(...)`` and
-        ``sum_post(...)``: the sum over all synapses of the postsynaptic, or of the presynaptic,
-        unit that the synapse belongs to.
+        ``dc/dt = -c/tau_c : 1``, is one a synapse. ``dw/dt = eta*r_pre*r_post`` is the change of
+        the weight itself, whose unit is that of the coupling's weights. A synapse's own equations
+        may use ``sum_pre(...)`` and ``sum_post(...)``: the sum over all synapses of the
+        postsynaptic, or of the presynaptic, unit that the synapse belongs to.
     on_pre : str
         Statements for every synapse of a unit whose spike arrives (after the coupling's delay).
     on_post : str

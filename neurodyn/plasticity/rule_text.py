@@ -23,6 +23,8 @@ _LINE = re.compile(
     r"^\s*(?:d(?P<state>\w+)/dt\s*=\s*(?P<drift>.+?)|(?P<kept>\w+))\s*:\s*"
     r"(?P<unit>[^()]+?)\s*(?:\((?P<flags>[^)]*)\))?\s*$"
 )
+#: The weight has the unit of the coupling's weights, whether or not the text repeats it.
+_WEIGHT = re.compile(r"^dw/dt\s*=\s*(?P<drift>[^:]+)$")
 _FLAGS = {"event-driven", "clock-driven", "constant"}
 
 
@@ -66,6 +68,9 @@ class RuleText:
 
     def _add(self, line: str) -> None:
         """Read one line of the equations."""
+        if match := _WEIGHT.match(line):
+            self._define("w", match["drift"])
+            return
         match = _LINE.match(line)
         if match is None:
             raise self.error(f"`{line}` cannot be read; write `dx/dt = ... : unit` or `x : unit`")
@@ -78,11 +83,14 @@ class RuleText:
         name = match["state"] or match["kept"]
         if name in self.rule.values and match["kept"] and "constant" in flags:
             return  # the declaration of a parameter
-        if name in self.drifts:
-            raise self.error(f"`{name}` has two equations")
+        self._define(name, match["drift"])
         self.units[name] = match["unit"]
         self.dims[name] = self._dimension(name, match["unit"])
-        self.drifts[name] = self.read(match["drift"]) if match["state"] else None
+
+    def _define(self, name: str, drift: str | None) -> None:
+        if name in self.drifts:
+            raise self.error(f"`{name}` has two equations")
+        self.drifts[name] = None if drift is None else self.read(drift)
 
     def _dimension(self, name: str, unit: str) -> Dimension:
         from brian2.equations.equations import dimensions_and_type_from_string
