@@ -23,9 +23,9 @@ def read(text: str) -> tuple[dict[str, str], dict[str, str]]:
     """Drifts of the states and expressions of the algebraic variables."""
     states, algebraic = {}, {}
     for line in text.splitlines():
-        if found := re.match(r"\s*d(\w+)/dt\s*=(.*):", line):
+        if found := re.match(r"\s*d(\w+)/dt\s*=([^:]*)", line):
             states[found[1]] = found[2].strip()
-        elif found := re.match(r"\s*(\w+)\s*=(.*):", line):
+        elif found := re.match(r"\s*(\w+)\s*=([^:]*)", line):
             algebraic[found[1]] = found[2].strip()
         elif found := re.match(r"\s*(\w+)\s*:", line):
             states[found[1]] = "0"
