@@ -2,7 +2,8 @@
 
 ``import neurodyn as nd`` is all a script needs: ``nd.Population``, ``nd.Coupling``, ``nd.Network``
 describe a circuit, ``nd.simulate`` runs it with a solver such as ``nd.RK4(dt=1*nd.ms)``, and
-``nd.weights``, ``nd.signals``, ``nd.plot``, ``nd.circuits`` are the modules around them.
+``nd.neurons``, ``nd.weights``, ``nd.signals``, ``nd.plot``, ``nd.circuits`` are the modules around
+them.
 
 Names are imported when they are first used, so that importing the package costs next to nothing.
 """
@@ -21,6 +22,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         data,
         experiments,
         interop,
+        neurons,
+        plasticity,
         plot,
         signals,
         surrogates,
@@ -29,10 +32,11 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     )
     from neurodyn.coupling import Coupling, PoissonInput
     from neurodyn.equations import EquationError
-    from neurodyn.network import Network, rate_network
+    from neurodyn.network import Network
     from neurodyn.plasticity import Plasticity
     from neurodyn.population import Population
     from neurodyn.results import final_state, load, save
+    from neurodyn.shorthands import lif_network, rate_network
     from neurodyn.simulation import SimulationDiverged, simulate
     from neurodyn.simulation.recording import concatenate
     from neurodyn.simulation.synapses import with_final_weights
@@ -65,11 +69,13 @@ _EXPORTS: dict[str, str | None] = {
     "experiments": None,
     "final_state": "neurodyn.results",
     "interop": None,
+    "lif_network": "neurodyn.shorthands",
     "load": "neurodyn.results",
+    "neurons": None,
     "plasticity": None,
     "plot": None,
     "poisson_source": "neurodyn.spike_sources",
-    "rate_network": "neurodyn.network",
+    "rate_network": "neurodyn.shorthands",
     "save": "neurodyn.results",
     "signals": None,
     "simulate": "neurodyn.simulation",
