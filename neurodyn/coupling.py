@@ -40,7 +40,7 @@ class Coupling:
         in which they are emitted, after it has updated the states.
     plasticity : Plasticity, optional
         How the weights change; every trial then has weights of its own. Needs dense, sparse or
-        diagonal weights, and one delay for all.
+        diagonal weights, and one delay for all. Every entry of a full matrix is a synapse.
 
     Raises
     ------
@@ -82,11 +82,13 @@ class Coupling:
             kind = "transposed" if weights.is_transposed else weights.kind
             raise ValueError(
                 f"`plasticity` of {self.label} needs dense, sparse or diagonal weights, which have "
-                f"a number for every synapse; these are {kind}"
+                f"a number for every synapse; these are {kind}, give their `weights.to_dense()`"
             )
         if np.ndim(self.delay):
             raise ValueError(
-                f"`delay` of {self.label} must be one for all synapses where they are plastic"
+                f"`delay` of {self.label} must be one for all synapses where they are plastic; got "
+                f"{self.delay.min():g} to {self.delay.max():g} s; couplings of "
+                "different delays can end at one target"
             )
 
     @property

@@ -317,11 +317,9 @@ class _Binder:
         own = self.traces[side].get(name, name.removesuffix(f"_{side}"))
         population = self.populations[side]
         equations = population.equations
-        if own not in (*equations.variables, *equations.open_names):
-            raise self.text.error(
-                f"`{name}`: the {side}synaptic population has no `{own}`; it has "
-                f"{', '.join((*equations.variables, *equations.open_names)) or 'none'}"
-            )
+        known = (*equations.variables, *equations.open_names)
+        if own not in known:
+            raise self.text.unknown(name, side, own, known)
         self.names[name] = (side, own)
 
     def _check_units(self, trees, statements) -> dict[str, Dimension]:

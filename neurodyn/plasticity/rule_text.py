@@ -117,6 +117,13 @@ class RuleText:
     def error(self, message: str) -> EquationError:
         return EquationError(f"plasticity of `{self.label}`: {message}")
 
+    def unknown(self, name: str, side: str, own: str, known) -> EquationError:
+        """The error of a name that should be a variable of one population."""
+        return self.error(
+            f"`{name}`: the {side}synaptic population has no `{own}`; it has "
+            f"{', '.join(known) or 'none'}"
+        )
+
     @contextmanager
     def blamed(self):
         """Say in errors from the reading of equations which rule they are about."""
@@ -165,6 +172,9 @@ class _Renamed(ast.NodeTransformer):
 
 def trace_lines(text: RuleText, side: str, taken: set[str]) -> list[Trace]:
     """Lines for the population of one side, with names that are not `taken` there."""
+    from brian2.core.namespace import DEFAULT_UNITS
+
+    own = sorted(taken)
     rename = {name: _free(name, taken) for name in text.traces(side)}
     parameters: dict[str, str] = {}
     found = []
@@ -186,7 +196,9 @@ def trace_lines(text: RuleText, side: str, taken: set[str]) -> list[Trace]:
                 values[names[used]] = text.rule.values[used]
             elif used.endswith(f"_{side}"):
                 names[used] = used.removesuffix(f"_{side}")
-            else:
+                if names[used] not in own:
+                    raise text.unknown(used, side, names[used], own)
+            elif used not in DEFAULT_UNITS:
                 raise text.error(
                     f"`d{name}/dt` depends on `{used}`; a state of the {side}synaptic unit can "
                     f"depend on `..._{side}` and on the rule's values only"
