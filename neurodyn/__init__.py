@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         weights,
     )
     from neurodyn.coupling import Coupling, PoissonInput
-    from neurodyn.equations import EquationError
+    from neurodyn.expression_trees import EquationError
     from neurodyn.network import Network
     from neurodyn.plasticity import Plasticity
     from neurodyn.population import Population
@@ -48,7 +48,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
 _EXPORTS: dict[str, str | None] = {
     "Coupling": "neurodyn.coupling",
     "DormandPrince": "neurodyn.solvers",
-    "EquationError": "neurodyn.equations",
+    "EquationError": "neurodyn.expression_trees",
     "Euler": "neurodyn.solvers",
     "Exact": "neurodyn.solvers",
     "ExponentialEuler": "neurodyn.solvers",

@@ -20,8 +20,8 @@ from types import ModuleType
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: The files whose text decides what is parsed and generated.
 _GENERATOR_FILES = (
-    "equations.py", "statements.py", "unit_check.py", "solvers.py", "compile/*.py",
-    "plasticity/binding.py", "plasticity/rule_text.py",
+    "equations.py", "expression_trees.py", "statements.py", "unit_check.py", "solvers.py",
+    "compile/*.py", "plasticity/binding.py", "plasticity/rule_text.py",
 )  # fmt: skip
 
 

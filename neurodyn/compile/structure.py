@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
-from neurodyn.equations import EquationError, Equations
+from neurodyn.equations import Equations
+from neurodyn.expression_trees import EquationError
 from neurodyn.plasticity.binding import BoundRule
 from neurodyn.statements import RAND
 
