@@ -45,19 +45,21 @@ def load(structure: Structure) -> ModuleType:
 
 def write(structure: Structure) -> str:
     """Generate the module's text; SymPy and Brian2 are needed for this and for nothing later."""
+    from neurodyn.compile.derivatives import DerivativeWriter
     from neurodyn.compile.exact import Exact
     from neurodyn.compile.source import ModuleWriter
     from neurodyn.compile.steppers import STEPPERS
 
     writer = ModuleWriter(structure)
+    derivatives = DerivativeWriter(writer)
     functions = [writer.evaluate()]
     if not structure.plastic:  # derivatives are those of the weights as they are at the beginning
         functions += [
             writer.field(),
-            writer.linearise(),
-            writer.tangent(),
-            writer.adjoint(),
-            writer.parameter_gradient(),
+            derivatives.linearise(),
+            derivatives.tangent(),
+            derivatives.adjoint(),
+            derivatives.parameter_gradient(),
         ]
     for stepper in STEPPERS.values():
         noise_fits = stepper.noise or not structure.noise_streams
@@ -69,6 +71,6 @@ def write(structure: Structure) -> str:
         systems = [dataclasses.astuple(system) for system in exact.systems()]
         functions.append(f"LINEAR_SYSTEMS = {systems!r}")
     functions.append(f"NOT_LINEAR = {exact.reason!r}")
-    slots = ", ".join(map(str, writer.local_slots()))
+    slots = ", ".join(map(str, derivatives.local_slots()))
     functions.append(f"LOCAL_SLOTS = [{slots}]")
     return writer.module(functions)

@@ -18,12 +18,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import sympy
 
 from neurodyn.compile import library, threads
-from neurodyn.compile.expressions import to_sympy, with_surrogate
+from neurodyn.compile.expressions import to_sympy
 from neurodyn.compile.printer import lines, local, symbol
 from neurodyn.compile.structure import (
     UNTIL,
@@ -34,21 +33,7 @@ from neurodyn.compile.structure import (
 )
 
 #: Scalars that every generated function is given.
-_TIME = ("t", "dt")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One local derivative: of an equation with respect to one of its per-unit variables.
-
-    ``slot`` is its row in the array of local derivatives, or None where `value` depends on scalar
-    parameters only and is written in place.
-    """
-
-    equation: str
-    variable: str
-    value: sympy.Expr
-    slot: int | None
+TIME = ("t", "dt")
 
 
 class ModuleWriter:
@@ -64,7 +49,6 @@ class ModuleWriter:
         # Two underscores: one begins the names of temporaries, none those of variables.
         self.names = tuple(f"__{identifier}" for identifier in structure.identifiers)
         self.functions: set[str] = set()
-        self.entries = tuple(self._local_derivatives(p) for p in structure.populations)
 
     # -- arguments -----------------------------------------------------------------------------
 
@@ -125,7 +109,7 @@ class ModuleWriter:
         Parameters are as for `loop`; `local_at` is the element in arrays of local derivatives.
         """
         population = self.structure.populations[p]
-        shared = [*population.scalars, *_TIME, *scalars]
+        shared = [*population.scalars, *TIME, *scalars]
         text = lines(assignments, shared, self.structure.dtype, prefix="_")
         self.functions |= text.functions
         per_unit = [n for n in population.per_unit if n in text.reads]
@@ -241,7 +225,7 @@ class ModuleWriter:
                     self.functions.add("add_rows")
         for stage in self.structure.stages:
             for c in stage.couplings:
-                parts.append(self._couple(c))
+                parts.append(self.couple(c))
             for p, names in stage.algebraic.items():
                 population = self.structure.populations[p]
                 assignments = [
@@ -297,7 +281,7 @@ class ModuleWriter:
                 )
         return found
 
-    def _couple(self, c: int, suffix: str = "", transposed: bool = False) -> str:
+    def couple(self, c: int, suffix: str = "", transposed: bool = False) -> str:
         """Calls that add coupling `c` onto its target, or its transpose onto its source."""
         coupling = self.structure.couplings[c]
         (p, name), (q, target) = coupling.source, coupling.target
@@ -338,225 +322,6 @@ class ModuleWriter:
             "\n".join(parts),
             "Write dx/dt of every state (noise left out) into the derivative slots.",
         )
-
-    # -- derivatives ---------------------------------------------------------------------------
-
-    def _local_derivatives(self, population: PopulationStructure) -> tuple[Entry, ...]:
-        shared = {symbol(n) for n in (*population.scalars, *_TIME)}
-        per_element = {*population.states, *population.algebraic, *population.inputs}
-        entries: list[Entry] = []
-        slot = 0
-        for variable in (*population.equations.algebraic, *population.equations.states):
-            expression = to_sympy(variable.expression)
-            equation = variable.name
-            if variable in population.equations.states:
-                equation = f"d{equation}"
-            for name in variable.uses:
-                if name not in per_element:
-                    continue
-                value = _derivative(population, expression, name)
-                if value == 0:
-                    continue
-                uniform = value.free_symbols <= shared
-                entries.append(Entry(equation, name, value, None if uniform else slot))
-                slot += not uniform
-        return tuple(entries)
-
-    def local_slots(self) -> tuple[int, ...]:
-        """Number of local-derivative slots of each population."""
-        return tuple(
-            sum(entry.slot is not None for entry in entries) for entries in self.entries
-        )
-
-    def linearise(self) -> str:
-        parts = [self.flat_views(), self.flat_views("_D")]
-        for p, entries in enumerate(self.entries):
-            assignments = [
-                (f"{self.names[p]}_D[{e.slot}, @]", e.value) for e in entries if e.slot is not None
-            ]
-            if assignments:
-                notes = [
-                    f"# [{e.slot}] d({e.equation})/d({e.variable})"
-                    for e in entries
-                    if e.slot is not None
-                ]
-                parts += [*notes, self.loop(p, assignments)]
-        return self.function(
-            "linearise",
-            [
-                *self.population_arguments(),
-                *self.value_arguments(),
-                *self.population_arguments("_D"),
-                "t",
-                "dt",
-            ],
-            "\n".join(parts),
-            "Write the local derivatives at the state that `field` was last called with.",
-        )
-
-    def _factor(self, entry: Entry) -> sympy.Expr:
-        """The entry as it stands in a sum: a value read from its slot, or a scalar expression."""
-        return entry.value if entry.slot is None else symbol(f"_d{entry.slot}")
-
-    def _entry_views(self, p: int) -> dict[str, str]:
-        return {
-            f"_d{e.slot}": f"{self.names[p]}_D[{e.slot}, @]"
-            for e in self.entries[p]
-            if e.slot is not None
-        }
-
-    def tangent(self) -> str:
-        parts = []
-        for p, population in enumerate(self.structure.populations):
-            for name in population.inputs:
-                array = f"{self.names[p]}_T[{population.slots[name]}]"
-                parts.append(f"{array}[:] = 0  # {name}")
-        for stage in self.structure.stages:
-            parts += [self._couple(c, "_T") for c in stage.couplings]
-            for p, names in stage.algebraic.items():
-                parts.append(self._tangent_loop(p, names))
-        for p, population in enumerate(self.structure.populations):
-            if population.states:
-                parts.append(self._tangent_loop(p, [f"d{s}" for s in population.states]))
-        return self.function(
-            "tangent",
-            [
-                *self.population_arguments("_D"),
-                *self.value_arguments(),
-                *self.weight_arguments(),
-                *self.population_arguments("_T"),
-                "t",
-                "dt",
-            ],
-            "\n".join(parts),
-            "J v: from v in the state slots of the tangent workspaces to their derivative slots.",
-        )
-
-    def _tangent_loop(self, p: int, equations: Sequence[str]) -> str:
-        population = self.structure.populations[p]
-        views = self._entry_views(p)
-        views |= {f"_v_{n}": f"{self.names[p]}_T[{s}, @]" for n, s in population.slots.items()}
-        assignments = []
-        for equation in equations:
-            terms = [
-                self._factor(e) * symbol(f"_v_{e.variable}")
-                for e in self.entries[p]
-                if e.equation == equation
-            ]
-            target = f"{self.names[p]}_T[{population.slots[equation]}, @]"
-            assignments.append((f"_v_{equation}", sympy.Add(*terms)))
-            assignments.append((target, symbol(f"_v_{equation}")))
-        return self.loop(p, assignments, views=views, over_vectors=True)
-
-    def adjoint(self) -> str:
-        parts = [self.flat_views("_D"), self.flat_views("_L"), _alias_flat(self.names)]
-        for p, population in enumerate(self.structure.populations):
-            for name in (*population.states, *population.algebraic, *population.inputs):
-                parts.append(f"clear({self.names[p]}_L[{population.slots[name]}])")
-        self.functions.add("clear")
-        for p, population in enumerate(self.structure.populations):
-            if population.states:
-                parts.append(self._adjoint_loop(p, [f"d{s}" for s in population.states]))
-        for stage in reversed(self.structure.stages):
-            for p, names in stage.algebraic.items():
-                for name in reversed(names):
-                    parts.append(self._adjoint_loop(p, [name]))
-            parts += [self._couple(c, "_L", transposed=True) for c in reversed(stage.couplings)]
-        return self.function(
-            "adjoint",
-            [
-                *self.population_arguments("_D"),
-                *self.value_arguments(),
-                *self.weight_arguments(),
-                *self.population_arguments("_L"),
-                "t",
-                "dt",
-            ],
-            "\n".join(p for p in parts if p),
-            "Transposed J times lambda: from lambda in the derivative slots to the state slots;\n"
-            "    those of inputs and algebraic variables then hold their cotangents. Weights are\n"
-            "    those of the transposed couplings.",
-        )
-
-    def _adjoint_loop(self, p: int, equations: Sequence[str]) -> str:
-        """Add the cotangents of `equations` onto the variables that they use."""
-        population = self.structure.populations[p]
-        views = self._entry_views(p)
-        views |= {f"_l_{n}": f"{self.names[p]}_L[{s}, @]" for n, s in population.slots.items()}
-        sums: dict[str, list[sympy.Expr]] = {}
-        for entry in self.entries[p]:
-            if entry.equation in equations:
-                product = self._factor(entry) * symbol(f"_l_{entry.equation}")
-                sums.setdefault(entry.variable, []).append(product)
-        assignments = [
-            (f"{self.names[p]}_L[{population.slots[n]}, @]", symbol(f"_l_{n}") + sympy.Add(*terms))
-            for n, terms in sums.items()
-        ]
-        return self.loop(p, assignments, views=views) if assignments else ""
-
-    def parameter_gradient(self) -> str:
-        """Cotangent of each parameter, per trial, from the cotangents that `adjoint` left."""
-        parts = [self.flat_views()]
-        arguments = [
-            *self.population_arguments(),
-            *self.value_arguments(),
-            *self.population_arguments("_L"),
-            *self.size_arguments(),
-        ]
-        for p, population in enumerate(self.structure.populations):
-            name = self.names[p]
-            for kind, parameters in (("scalar", population.scalars), ("unit", population.per_unit)):
-                if not parameters:
-                    continue
-                arguments.append(f"{name}_{kind}_gradient")
-                for k, parameter in enumerate(parameters):
-                    parts.append(self._parameter_loop(p, parameter, kind, k))
-        return self.function(
-            "parameter_gradient",
-            [*arguments, "t", "dt"],
-            "\n".join(parts),
-            "Write the cotangent of every parameter, one row a trial.",
-        )
-
-    def _parameter_loop(self, p: int, parameter: str, kind: str, k: int) -> str:
-        population = self.structure.populations[p]
-        name = self.names[p]
-        terms = []
-        for variable in population.equations.variables.values():
-            derivative = _derivative(population, to_sympy(variable.expression), parameter)
-            is_state = variable.name in population.states
-            equation = f"d{variable.name}" if is_state else variable.name
-            terms.append(derivative * symbol(f"_l_{equation}"))
-        value = sympy.Add(*terms)
-        target = f"{name}_{kind}_gradient[{k}, k_{', i_' if kind == 'unit' else ''}]"
-        if value == 0:
-            return f"{name}_{kind}_gradient[{k}] = 0  # {parameter}"
-        views = {f"_l_{n}": f"{name}_L[{s}, @]" for n, s in population.slots.items()}
-        text = lines(
-            [("_value", value)], [*population.scalars, *_TIME], self.structure.dtype, prefix="_"
-        )
-        self.functions |= text.functions
-        reads = []
-        for n in sorted(text.reads):
-            if n in population.per_unit:
-                k_unit = population.per_unit.index(n)
-                reads.append(f"{local(n)} = {name}_unit[{k_unit}, i_]")
-            else:
-                source = views.get(n) or f"{name}[{population.slots[n]}, @]"
-                reads.append(f"{local(n)} = {source.replace('@', 'k_, i_')}")
-        before = [
-            f"{local(n)} = {name}_scalar[{population.scalars.index(n)}]"
-            for n in population.scalars
-            if n in text.scalars
-        ]
-        add = f"{target} = _value" if kind == "unit" else "_total += _value"
-        inner = textwrap.indent("\n".join([*reads, *text.body, add]), " " * 8)
-        head = [f"for k_ in range({name}.shape[1]):"]
-        if kind == "scalar":
-            head.append("    _total = ZERO")
-        head.append(f"    for i_ in range({name}_size):")
-        tail = [f"    {target} = _total"] if kind == "scalar" else []
-        return "\n".join([f"# {parameter}", *before, *text.hoisted, *head, inner, *tail])
 
     # -- module --------------------------------------------------------------------------------
 
@@ -616,11 +381,6 @@ import numpy as np
         return ""
 
 
-def _derivative(population: PopulationStructure, expression: sympy.Expr, name: str) -> sympy.Expr:
-    """Partial derivative, through spikes by the population's surrogate."""
-    return with_surrogate(sympy.diff(expression, symbol(name)), population.surrogate)
-
-
 def _inlined(assignments, names):
     """Let later assignments of one loop use the value just computed, without loading it again."""
     found = []
@@ -628,8 +388,3 @@ def _inlined(assignments, names):
         found.append((name, value))
         found.append((target, symbol(name)))
     return found
-
-
-def _alias_flat(names: Sequence[str]) -> str:
-    """`loop` counts elements on the population's own flat view; any of that shape does."""
-    return "\n".join(f"{name}_flat = {name}_L_flat" for name in names)
