@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from neurodyn.circuits._sheet import labelled
 
 from . import frames, model
 
@@ -19,11 +21,6 @@ THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4)
 #: The frame and the gains at the start of the two-context experiment.
 TWO_CONTEXT_FRAME = frames.normalise([[0, 1, 1], [1, 1, 0]])
 TWO_CONTEXT_START = np.array([0.01, 1.2, 0.25])
-
-
-def labelled(dims: str | tuple[str, ...], values: Any, long_name: str, units: str = "1") -> tuple:
-    """One variable of a Dataset, with its unit and its name in words."""
-    return dims, values, {"units": units, "long_name": long_name}
 
 
 def streams(rng: int, n: int) -> list[np.random.Generator]:

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from neurodyn.circuits._sheet import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    letter,
+    sheet,
+)
 
+if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-#: Okabe and Ito's colours, told apart with any kind of colour vision.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F")
-
-_STYLE = {
-    "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 8,
-    "xtick.labelsize": 8, "ytick.labelsize": 8, "axes.spines.top": False,
-    "axes.spines.right": False, "legend.frameon": False, "lines.linewidth": 1.4,
-    "axes.titlelocation": "left", "image.interpolation": "nearest",
-}
-
-
-@contextmanager
-def sheet(width: float, height: float) -> Iterator[Figure]:
-    """An empty figure in the house style, without touching the user's own settings."""
-    import matplotlib.pyplot as plt
-
-    with plt.rc_context(_STYLE):
-        yield plt.figure(figsize=(width, height), layout="constrained")
-
-
-def letter(axes: list[Axes]) -> None:
-    """Panels are called a, b, c, ... in front of their titles."""
-    for ax, name in zip(axes, "abcdefghij"):
-        ax.set_title(f"{name}   {ax.get_title(loc='left')}", loc="left", fontweight="bold")
 
 
 def ellipse(ax: Axes, C: np.ndarray, **line: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figures import (
+from neurodyn.circuits._sheet import (
     BLUE,
     GREEN,
     GREY,
@@ -14,11 +14,11 @@ from .figures import (
     PURPLE,
     RED,
     SKY,
-    _conditions,
-    _switches,
     letter,
     sheet,
 )
+
+from .figures import _conditions, _switches
 
 if TYPE_CHECKING:
     import xarray as xr

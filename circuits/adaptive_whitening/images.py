@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from neurodyn.circuits._sheet import labelled
+
 from . import frames, model
 from . import photographs as ph
-from .experiments import labelled, streams
+from .experiments import streams
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from neurodyn.circuits._sheet import labelled
 from neurodyn.compile.cache import compiled
 
 from . import frames, model
-from .experiments import labelled, streams
+from .experiments import streams
 from .kernels import learn_frame
 
 if TYPE_CHECKING:
