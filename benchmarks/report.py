@@ -153,7 +153,7 @@ class Report:
             if y:
                 ax.axhline(y - 0.5, color="0.88", lw=0.8)
         ax.set(xscale="log", yticks=range(len(rows)), yticklabels=reversed(rows))
-        ax.set_xlim(min(0.7, ax.get_xlim()[0]), ax.get_xlim()[1] * 1.2)
+        ax.set_xlim(min(0.7, ax.get_xlim()[0]), ax.get_xlim()[1] * 1.5)
         ax.set_ylim(-0.6, len(rows) - 0.4)
         ax.set_xticks(
             [
