@@ -11,7 +11,7 @@ from functools import cached_property
 
 import sympy
 
-from neurodyn.compile.exact_values import LinearSystem
+from neurodyn.compile.exact_values import HELD, LinearSystem
 from neurodyn.compile.expressions import from_sympy, select, to_sympy
 from neurodyn.compile.printer import symbol
 from neurodyn.compile.spiking import ACTIVE, NOW
@@ -98,21 +98,25 @@ class Exact(Stepper):
     def _assign(self, p: int, state: str, drift):
         linear = self.linear[p]
         i = linear.states.index(state)
-        value = self._combination(p, i, "P", "Q")
+        value = self._combination(p, i)
         if i in linear.held:
             value = select(symbol(ACTIVE), value, symbol(state))
         elif linear.depends_on_held(i):
-            value = select(symbol(ACTIVE), value, self._combination(p, i, "F", "G"))
+            value = select(symbol(ACTIVE), value, self._combination(p, i, HELD))
         return [(self.slot(p, state), value)]
 
-    def _combination(self, p: int, i: int, propagator: str, integral: str) -> sympy.Expr:
+    def _combination(self, p: int, i: int, which: str = "") -> sympy.Expr:
+        """x + (P - 1) x + Q b: what is added is small, so single precision keeps its digits."""
         linear = self.linear[p]
-        terms = []
-        for j, state in enumerate(linear.states):
-            if (i, j) in linear.reaches():
-                terms.append(self._entry(p, propagator, i, j) * symbol(state))
-                if linear.b[j] != 0:
-                    terms.append(self._entry(p, integral, i, j) * linear.b[j])
+        own = symbol(linear.states[i])
+        sources = [j for j in range(len(linear.states)) if (i, j) in linear.reaches()]
+        if sources == [i] and linear.b[i] == 0:
+            return self._entry(p, "P" + which, i, i) * own
+        terms = [own]
+        for j in sources:
+            terms.append(self._entry(p, "D" + which, i, j) * symbol(linear.states[j]))
+            if linear.b[j] != 0:
+                terms.append(self._entry(p, "Q" + which, i, j) * linear.b[j])
         return sympy.Add(*terms)
 
     def _entry(self, p: int, matrix: str, i: int, j: int) -> sympy.Symbol:

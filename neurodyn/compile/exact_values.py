@@ -13,6 +13,9 @@ import numpy as np
 
 from neurodyn._evaluate import evaluate
 
+#: Behind the name of a matrix: while refractory units hold some states still.
+HELD = "*"
+
 
 @dataclass(frozen=True)
 class LinearSystem:
@@ -25,8 +28,8 @@ class LinearSystem:
     held : tuple of int
         States that refractory units hold still.
     entries : tuple of (str, int, int)
-        What the kernel is given, in order: entries of ``P`` and ``Q``, and of ``F`` and ``G``, the
-        same while the states `held` stand still.
+        What the kernel is given, in order: entries of ``P``, of ``D = P - 1`` and of ``Q``; with
+        `HELD` behind the name the same while the states `held` stand still.
     per_unit : bool
         Whether the entries differ from unit to unit.
     n_states : int
@@ -57,24 +60,25 @@ def propagators(system: LinearSystem, values, size: int, dt: float) -> np.ndarra
     A = np.zeros((n_rows, system.n_states, system.n_states))
     for (i, j), text in system.slopes.items():
         A[:, i, j] = evaluate(text, values)
-    matrices = dict(zip("PQ", _exponential(A, dt), strict=True))
-    if any(matrix in "FG" for matrix, _, _ in system.entries):
+    matrices = _matrices(A, dt)
+    if any(name.endswith(HELD) for name, _, _ in system.entries):
         A[:, list(system.held)] = 0
-        matrices |= dict(zip("FG", _exponential(A, dt, system.held), strict=True))
+        held = _matrices(A, dt)
+        held["Q"][..., list(system.held)] = 0  # nothing drives what stands still
+        matrices |= {name + HELD: matrix for name, matrix in held.items()}
     found = [matrices[matrix][:, i, j] for matrix, i, j in system.entries]
     return np.array(found).reshape(len(found), n_rows)
 
 
-def _exponential(A: np.ndarray, dt: float, held=()) -> tuple[np.ndarray, np.ndarray]:
-    """exp(A dt), and the integral of exp(A s) from 0 to dt; nothing drives the states `held`."""
+def _matrices(A: np.ndarray, dt: float) -> dict[str, np.ndarray]:
+    """P = exp(A dt), Q, the integral of exp(A s) from 0 to dt, and D = P - 1 = A Q."""
     from scipy.linalg import expm
 
     n = A.shape[-1]
     both = np.zeros((A.shape[0], 2 * n, 2 * n))
     both[:, :n, :n] = A * dt
     both[:, :n, n:] = np.eye(n) * dt
-    if held:
-        both[:, list(held), n:] = 0
     unique, index = np.unique(both.reshape(len(both), -1), axis=0, return_inverse=True)
     result = expm(unique.reshape(-1, 2 * n, 2 * n))[index.reshape(-1)]
-    return result[:, :n, :n], result[:, :n, n:]
+    Q = result[:, :n, n:]
+    return {"P": result[:, :n, :n], "D": A @ Q, "Q": Q.copy()}

@@ -69,6 +69,21 @@ def test_exact_steps_are_matrix_exponentials():
             assert_allclose([ds[n].values[0, k, 0] for n in names], expected, rtol=1e-13)
 
 
+def test_single_precision_has_rounding_errors_and_no_bias():
+    """Each step rounds by 0.29 units in the last place (rms), forgotten with tau: 2.9 of them."""
+    tau, dt = 0.02, 1e-4
+    population = nd.Population(
+        500, "dv/dt = (E - v)/tau : volt", tau=tau, E=-0.049, v=np.linspace(-0.08, -0.05, 500)
+    )
+    runs = [nd.simulate(nd.Network({"P": population}), nd.Exact(dt), 2 * tau, dtype=dtype)
+            for dtype in ("float32", "float64")]  # fmt: skip
+    last_place = np.spacing(np.float32(0.06))
+    error = (runs[0]["P.v"].values.astype(float) - runs[1]["P.v"].values) / last_place
+    expected = np.sqrt(1 / 12 / (1 - np.exp(-2 * dt / tau)))
+    assert np.sqrt(np.mean(error**2)) < 1.5 * expected
+    assert abs(error.mean()) < 0.5 * expected
+
+
 @pytest.mark.parametrize("detune", [0.0, 1e-12, 1e-6])
 def test_equal_time_constants_are_the_limit(detune):
     """Alpha synapse on a membrane of the same time constant: v = w t^2/(2 tau^2) exp(-t/tau)."""
