@@ -1,13 +1,13 @@
 """Neurons with ion channels: `hodgkin_huxley` and `traub_miles`.
 
-**One action potential is one spike.** A spike is a crossing of `v_th` from below: the state
-``v_before`` follows `v` one step behind (``dv_before/dt = (v - v_before)/dt``), a neuron spikes
-where ``v > v_th`` and ``v_before`` is not, and the spike sets ``v_before = v``. So there is one
-however long the potential stays above, in a depolarisation block too, where a refractory time would
-count one spike after another. Nothing else happens at a spike.
+**One action potential is one spike.** A neuron spikes where `v` is above `v_th` for the first time
+since it was below: a spike sets the state ``fired`` to 1, there is none until it has gone, and it
+goes, within a step or two, only while `v` is below (``dfired/dt = -fired*int(v < v_th)/dt``). So
+there is one however long the potential stays above, in a depolarisation block too, where a
+refractory time would count one spike after another. Nothing else happens at a spike.
 
-With ``v_th=None`` there are no spikes and no ``v_before``: the bare equations, for what analyses
-them rather than couples them.
+With ``v_th=None`` there are no spikes and no ``fired``: the bare equations, for what analyses them
+rather than couples them.
 """
 
 from __future__ import annotations
@@ -174,16 +174,16 @@ def _excitable(
     values: dict[str, Any],
     unit: str,
 ) -> Population:
-    """A population that spikes where it crosses `v_th` from below, or that does not spike."""
+    """A population that spikes where `v` has come above `v_th`, or that does not spike."""
     check_positive(values, "C")
     if v_th is None:
         return neuron(size, equations, synapses, values, unit=unit)
     return neuron(
         size,
-        f"{equations.strip()}\ndv_before/dt = (v - v_before)/dt : volt",
+        f"{equations.strip()}\ndfired/dt = -fired*int(v < v_th)/dt : 1",
         synapses,
-        {"v_before": values["v"], "v_th": v_th, **values},
+        {"v_th": v_th, **values},
         unit=unit,
-        threshold="v > v_th and v_before <= v_th",
-        reset="v_before = v",
+        threshold="v > v_th and fired <= 0.5",
+        reset="fired = 1",
     )
