@@ -130,8 +130,10 @@ def exprel_f32(x):
     """(e^x - 1)/x, and 1 at 0; finite up to x = 93.2, beyond the range of e^x."""
     d = _EXPREL_MAX_F32 if x > _EXPREL_MAX_F32 else x
     y = _expm1_scaled_f32(_EXPM1_MIN_F32 if d < _EXPM1_MIN_F32 else d)
-    large = (y / d) * _UP_F32
-    y = (y * _UP_F32) / d if x < _ONE_F32 else large
+    # scaled up before the division, which a subnormal would spoil, or after it, where it overflows
+    is_small = x < _ONE_F32
+    y = (y * _UP_F32 if is_small else y) / d
+    y = y if is_small else y * _UP_F32
     return _ONE_F32 if abs(x) < _TINY_F32 else y
 
 

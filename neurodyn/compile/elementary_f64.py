@@ -143,8 +143,10 @@ def exprel_f64(x):
     """(e^x - 1)/x, and 1 at 0; finite up to x = 716.3, beyond the range of e^x."""
     d = 720.0 if x > 720.0 else x
     y = _expm1_scaled_f64(-50.0 if d < -50.0 else d)
-    large = (y / d) * _UP_F64
-    y = (y * _UP_F64) / d if x < 1.0 else large
+    # scaled up before the division, which a subnormal would spoil, or after it, where it overflows
+    is_small = x < 1.0
+    y = (y * _UP_F64 if is_small else y) / d
+    y = y if is_small else y * _UP_F64
     return 1.0 if abs(x) < _TINY_F64 else y
 
 
