@@ -166,7 +166,7 @@ class PlasticPlan:
             flag = "event-driven" if is_trace and self._is_event_driven(read) else "clock-driven"
             found.append(f"d{self.names[name]}/dt = {self.written(drift)} : {unit} ({flag})")
         for name, value in self.values.items():
-            if name not in self.text.synaptic:
+            if name not in self.text.drifts:  # those are initial values
                 flags = "constant" if np.ndim(to_si(value, name).value) else "constant, shared"
                 found.append(f"{self.names[name]} : {unit_text(self._dim_of(name))} ({flags})")
         return found
@@ -261,6 +261,9 @@ class PlasticPlan:
         for own, value in self.values.items():
             variable = synapses.variables[self.names[own]]
             number = np.asarray(to_si(value, own).value, float).reshape(-1)
+            for side, units in (("pre", synapses.i), ("post", synapses.j)):
+                if own in self.text.traces(side) and number.size > 1:
+                    number = number[units[:]]
             variable.set_value(np.broadcast_to(number, (variable.size,)))
         if "lastupdate" in synapses.variables:  # ours begin to move with the first step, not after
             synapses.variables["lastupdate"].set_value(-self.solver.dt)
