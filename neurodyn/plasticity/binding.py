@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurodyn.equations import checked_names, numeric_units
+from neurodyn.expression_trees import checked_names, numeric_units
 from neurodyn.plasticity.rule_text import RuleText
 from neurodyn.unit_check import (
     check_units,
@@ -88,7 +88,7 @@ def bind(
     pre, post : Population
         With the traces in them.
     traces : dict of str to (dict of str to str)
-        For each side, the traces' names in the text and in the population.
+        For each side, names of traces and of their parameters in the text and in the population.
     source, target : str
         Own names of the coupling's source and target.
     weight_dim : Dimension
@@ -150,6 +150,10 @@ class _Binder:
             self.values["w_min"] = -np.inf if low is None else low
             self.values["w_max"] = np.inf if high is None else high
         self.known = {n: to_si(v, n).dim for n, v in self.values.items()}
+        for side, names in traces.items():  # what the equations of a trace say about plain numbers
+            for name in names:
+                if name in self.known and self.known[name] is None:
+                    self.known[name] = populations[side].equations.dimension(names[name])
         self.each = [n for n, v in self.values.items() if np.ndim(to_si(v, n).value)]
         self.sums: list[tuple[str, str, ast.expr]] = []
 

@@ -44,6 +44,8 @@ def bind_rules(network: Network) -> tuple[dict[str, Population], dict[int, Bound
             renamed[k][side] = dict(
                 zip(texts[k].traces(side), (t.name for t in traces), strict=True)
             )
+            for trace in traces:
+                renamed[k][side] |= trace.parameters
             if traces:
                 values = {n: v for trace in traces for n, v in trace.values.items()}
                 populations[name] = population.with_states([t.line for t in traces], values)

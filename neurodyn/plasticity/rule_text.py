@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn.equations import EquationError, check_names
+from neurodyn.expression_trees import EquationError, check_names
 from neurodyn.statements import RAND, StatementError, read_expression, read_statements
 from neurodyn.unit_check import import_brian2, is_noise, variable_names
 from neurodyn.units import Dimension, UnitError, to_si
@@ -30,11 +30,22 @@ _FLAGS = {"event-driven", "clock-driven", "constant"}
 
 @dataclass(frozen=True)
 class Trace:
-    """A state that the rule adds to a population: its name there, its line, and the values used."""
+    """A state that the rule adds to a population.
+
+    Attributes
+    ----------
+    name, line : str
+        Its name there, and its equation.
+    values : dict
+        Parameters and the initial value, by their names there.
+    parameters : dict of str to str
+        Names of the rule's parameters in its equation, and what the population calls them.
+    """
 
     name: str
     line: str
     values: dict[str, Any]
+    parameters: dict[str, str]
 
 
 class RuleText:
@@ -206,7 +217,8 @@ def trace_lines(text: RuleText, side: str, taken: set[str]) -> list[Trace]:
         drift = f"0*({text.units[name]})/second" if drift is None else ast.unparse(
             _Renamed(names).visit(deepcopy(drift))
         )
-        found.append(Trace(new, f"d{new}/dt = {drift} : {text.units[name]}", values))
+        line = f"d{new}/dt = {drift} : {text.units[name]}"
+        found.append(Trace(new, line, values, dict(parameters)))
     return found
 
 

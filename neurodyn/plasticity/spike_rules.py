@@ -53,7 +53,7 @@ def pair_stdp(
         How the changes depend on the weight:
 
         ========= ========== ==================================================
-        `mu_plus` `mu_minus`
+        `mu_plus` `mu_minus` rule
         ========= ========== ==================================================
         0         0          additive (Song, Miller & Abbott 2000), the default
         0         1          van Rossum, Bi & Turrigiano (2000)

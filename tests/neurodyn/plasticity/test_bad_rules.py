@@ -226,6 +226,16 @@ def test_traces_may_have_units_in_their_text():
     coupled("dx_pre/dt = -x_pre/(20*ms) : 1", on_pre="x_pre += 1; w += x_pre*mV")()
 
 
+def test_a_plain_number_has_the_same_unit_in_traces_and_statements():
+    from neurodyn.units import SECOND, Hz
+
+    rule = plasticity.inhibitory_stdp(eta=1e-3)
+    (bound,) = nd.Network({"S": S, "P": P}, [nd.Coupling("S.spike", "P.g", W, plasticity=rule)]).rules.values()
+    assert bound.dims["tau_stdp"] == SECOND and bound.dims["rho_0"] == Hz.dim
+    check(coupled("dx_pre/dt = -x_pre/tau : 1", on_pre="x_pre += 1; w += tau*x_pre", tau=0.02),
+          nd.UnitError, LABEL, "`tau` in s")  # fmt: skip
+
+
 def test_names_that_end_like_sides_can_be_values():
     """A_post is a number here, and no variable of the postsynaptic unit."""
     coupled(TRACE, on_pre="x_pre += A_post; w += A_pre*x_pre*mV", tau=1, A_post=0.5, A_pre=2)()

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import neurodyn as nd
 from neurodyn import plasticity
 from neurodyn.unit_check import import_brian2
+from tests.neurodyn.plasticity import spike_networks
 
 DT, STEPS, N_S, N_P = 1e-4, 4000, 12, 4
 DELAYS = {"pair": 0, "triplet": 15, "short-term": 7}
@@ -136,3 +137,33 @@ def test_weights_are_those_of_brian2(both, name):
         assert_array_equal(w, start)
     else:
         assert np.abs(w / start - 1).max() > 0.1
+
+
+@pytest.mark.slow
+def test_every_rule_for_spikes_goes_to_brian2():
+    """By `nd.interop.to_brian2`, initial values of traces included."""
+    random = np.random.default_rng(0)
+    pre, post = random.random((250, 5)) < 0.06, random.random((250, 4)) < 0.06
+    reward = random.normal(size=post.shape)
+    x_pre = np.linspace(0.2, 1, 5)
+    net, labels = spike_networks.network(
+        pre, post, spike_networks.random_weights(4, 5), delay=2, changed={"facilitating": {"x_pre": x_pre}}
+    )
+    record = [f"{label}.w" for label in labels.values()]
+    ds = spike_networks.simulate(net, post, reward=reward, record=["P.J", *record])
+    brian2 = import_brian2()
+    before = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "numpy"
+    try:
+        there = nd.interop.to_brian2(
+            net, nd.ExponentialEuler(spike_networks.DT), duration=0.25, record=["P.J"],
+            inputs={"P.drive": post.astype(float), "P.reward": reward},
+        )  # fmt: skip
+        there.network.run(0.25 * brian2.second, namespace={})
+    finally:
+        brian2.prefs.codegen.target = before
+    assert_allclose(ds["P.J"].values[0], there.monitors["P.J"].J_.T, rtol=1e-10, atol=1e-13)
+    assert np.ptp(ds["P.J"].values) > 0.1
+    for name, label in labels.items():
+        w = np.asarray(there.synapses[label].w)
+        assert_allclose(ds[f"{label}.w.final"].values.ravel(), w, rtol=1e-10, err_msg=name)
