@@ -94,12 +94,12 @@ def hodgkin_huxley(
     Returns
     -------
     Population
-        Solvers: nd.RK4, nd.ExponentialEuler, with dt of 0.01 ms, at most 0.05 ms.
+        Solvers: nd.RK4, with dt up to 0.05 ms; nd.ExponentialEuler, of first order, with 0.01 ms.
 
     Notes
     -----
-    Hodgkin and Huxley (1952), eqs. 12 to 26. Theirs is a potential of the other sign, counted from
-    rest: ``v = -65 mV - V``.
+    Hodgkin and Huxley (1952), eq. 26 with the rates of eqs. 12, 13, 20, 21, 23 and 24. Theirs is a
+    potential of the other sign, counted from rest: ``v = -65 mV - V``.
     """
     given = dict(C=C, g_Na=g_Na, g_K=g_K, g_L=g_L, E_Na=E_Na, E_K=E_K, E_L=E_L, phi=phi)
     rest = dict(v=-64.9963793 * mV, m=0.0529550868, h=0.595994125, n=0.317732400)
@@ -152,14 +152,15 @@ def traub_miles(
     Returns
     -------
     Population
-        Solvers: nd.RK4, nd.ExponentialEuler, with dt of 0.01 ms, at most 0.05 ms.
+        Solvers: nd.RK4, with dt up to 0.05 ms; nd.ExponentialEuler, of first order, with 0.01 ms.
 
     Notes
     -----
-    The cells of benchmark 3 of Brette et al. (2007), a simplification of Traub and Miles (1991):
-    20,000 um^2 of membrane with 1 uF/cm^2. Its synapses are ``Conductances()`` with weights of 6 nS
-    (excitatory) and 67 nS. They have no resting potential: without input they fire at 13.9 Hz.
-    With ``E_L=-65*nd.mV`` they rest, at -64.8 mV.
+    The cells of benchmark 3 of Brette et al. (2007), appendix 2, a simplification of Traub and
+    Miles (1991): 20,000 um^2 of membrane with 1 uF/cm^2. Its synapses are ``Conductances()`` with
+    weights of 6 nS (excitatory) and 67 nS. The cells have no resting potential: without input they
+    fire at 13.9 Hz. With ``E_L=-65*nd.mV``, as in some of the authors' programs, they rest, at
+    -64.8 mV.
     """
     given = dict(C=C, g_Na=g_Na, g_K=g_K, g_L=g_L, E_Na=E_Na, E_K=E_K, E_L=E_L, v_T=v_T)
     start = dict(v=-60 * mV, m=0.0268633298, h=0.991305822, n=0.0604340346)

@@ -75,8 +75,8 @@ def eif(
 
     Notes
     -----
-    Fourcaud-Trocmé et al. (2003), eqs. 7 and 8, with their values, which are fitted to the model of
-    Wang and Buzsáki; theirs are densities, here of 10,000 um^2 of membrane.
+    Fourcaud-Trocmé et al. (2003), with their values, which are fitted to the model of Wang and
+    Buzsáki; theirs are densities, here of 10,000 um^2 of membrane.
     """
     given = dict(C=C, g_L=g_L, E_L=E_L, v_T=v_T, Delta_T=Delta_T, v_peak=v_peak, v_reset=v_reset)
     check_positive(given, "C", "g_L", "Delta_T")
@@ -94,8 +94,8 @@ def _naud(C, g_L, E_L, a, tau_w, b, v_reset, I_ext) -> dict[str, Any]:
     )  # fmt: skip
 
 
-#: "regular spiking" is the cell of Brette and Gerstner (2005); the others are figure 4 of Naud et
-#: al. (2008), a to h, each with the step of current `I_ext` that evokes it.
+#: "regular spiking" is the cell of Brette and Gerstner (2005), with a current of ours; the others
+#: are figure 4 of Naud et al. (2008), each with the step of current `I_ext` that evokes it.
 ADEX_PATTERNS = {
     "regular spiking": dict(
         C=281 * pF, g_L=30 * nS, E_L=-70.6 * mV, v_T=-50.4 * mV, Delta_T=2 * mV, a=4 * nS,
@@ -120,7 +120,9 @@ def adex(
     synapses: Currents | Conductances | None = None,
     **values: Any,
 ) -> Population:
-    """Adaptive exponential integrate-and-fire neurons (AdEx)::
+    """Adaptive exponential integrate-and-fire neurons (AdEx), with named firing patterns.
+
+    The membrane and its adaptation::
 
         C dv/dt     = g_L (E_L - v) + g_L Delta_T exp((v - v_T)/Delta_T) - w + I
         tau_w dw/dt = a (v - E_L) - w
@@ -152,7 +154,7 @@ def adex(
 
     Notes
     -----
-    Brette and Gerstner (2005), eqs. 3 and 4. Table 1 of Naud et al. (2008) as Brian2's example of
+    Brette and Gerstner (2005). Table 1 of Naud et al. (2008) as Brian2's example of
     it has it, with some values that were corrected to match the paper's figures.
     """
     given = pattern_values(pattern, ADEX_PATTERNS, values)

@@ -45,7 +45,9 @@ def izhikevich(
     synapses: Currents | Conductances | None = None,
     **values: Any,
 ) -> Population:
-    """Izhikevich's neurons, quadratic with recovery; with potentials in mV and time in ms::
+    """Izhikevich's neurons, quadratic with recovery, with named firing patterns.
+
+    With potentials in mV and time in ms::
 
         dv/dt = 0.04 v^2 + 5 v + 140 - u + I
         du/dt = a (b v - u)
