@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 
 import sympy
 
-from neurodyn.compile import library, threads
+from neurodyn.compile import library, prefetch, threads
 from neurodyn.compile.expressions import to_sympy
 from neurodyn.compile.printer import lines, local, symbol
 from neurodyn.compile.structure import (
@@ -328,7 +328,7 @@ class ModuleWriter:
     def module(self, functions: Sequence[str]) -> str:
         """The whole file: docstring, constants, library functions used, then `functions`."""
         needed = library.source(self.functions, self.structure.dtype)
-        shared = [threads.SOURCE] if self.structure.spikes else []
+        shared = [threads.SOURCE, prefetch.SOURCE] if self.structure.spikes else []
         return "\n\n".join([self._header(), *shared, needed, *functions]) + "\n"
 
     def _header(self) -> str:

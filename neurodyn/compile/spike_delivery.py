@@ -56,34 +56,73 @@ def keep_spikes(spikes, counts, slot, part, place, step_in_call, kept, kept_coun
     return at
 
 
+#: Runs of synapses that are fetched from memory at once, so that they fit into the cache.
+_RUNS_AHEAD = 512
+
+
+def fetch_runs(spikes, counts, parts, trial, step, delays, begin, runs, targets, w):
+    """Ask for the synapses of the next spikes that arrive, by delay; returns with which it ended.
+
+    ``w`` are weights of synapses; else it is `targets` again.
+    """
+    mask = spikes.shape[0] - 1
+    n_delays = delays.size
+    d = begin
+    n_runs = 0
+    while d < n_delays and n_runs < _RUNS_AHEAD:
+        slot = (step - delays[d]) & mask
+        for part in range(counts.shape[2]):
+            n_runs += counts[slot, trial, part]
+            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                run = np.uint64(spikes[slot, trial, k] * n_delays + d)
+                first, last = np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])
+                _prefetch(targets, first)
+                _prefetch(w, first)
+                _prefetch(w, max(first, last - _ONE_WORD))
+        d += 1
+    return d
+
+
 def deliver_sparse(spikes, counts, parts, step, delays, first, runs, targets, w, out):
     mask = spikes.shape[0] - 1
     n_delays = delays.size
-    for d in range(n_delays):
-        slot = (step - delays[d]) & mask
-        for trial in range(out.shape[0]):
-            row = out[trial]
-            for part in range(counts.shape[2]):
-                for k in range(parts[part], parts[part] + counts[slot, trial, part]):
-                    run = np.uint64(spikes[slot, trial, k] * n_delays + d)
-                    for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
-                        row[np.uint64(targets[q])] += w[q]
+    for trial in range(out.shape[0]):
+        row = out[trial]
+        end = 0
+        while end < n_delays:
+            begin = end
+            end = fetch_runs(
+                spikes, counts, parts, trial, step, delays, begin, runs, targets, w
+            )
+            for d in range(begin, end):
+                slot = (step - delays[d]) & mask
+                for part in range(counts.shape[2]):
+                    for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                        run = np.uint64(spikes[slot, trial, k] * n_delays + d)
+                        for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
+                            row[np.uint64(targets[q])] += w[q]
 
 
 def deliver_sparse_by_source(spikes, counts, parts, step, delays, first, runs, targets, w, out):
     mask = spikes.shape[0] - 1
     n_delays = delays.size
-    for d in range(n_delays):
-        slot = (step - delays[d]) & mask
-        for trial in range(out.shape[0]):
-            row = out[trial]
-            for part in range(counts.shape[2]):
-                for k in range(parts[part], parts[part] + counts[slot, trial, part]):
-                    source = spikes[slot, trial, k]
-                    weight = w[source]
-                    run = np.uint64(source * n_delays + d)
-                    for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
-                        row[np.uint64(targets[q])] += weight
+    for trial in range(out.shape[0]):
+        row = out[trial]
+        end = 0
+        while end < n_delays:
+            begin = end
+            end = fetch_runs(
+                spikes, counts, parts, trial, step, delays, begin, runs, targets, targets
+            )
+            for d in range(begin, end):
+                slot = (step - delays[d]) & mask
+                for part in range(counts.shape[2]):
+                    for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                        source = spikes[slot, trial, k]
+                        weight = w[source]
+                        run = np.uint64(source * n_delays + d)
+                        for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
+                            row[np.uint64(targets[q])] += weight
 
 
 def deliver_dense(spikes, counts, parts, step, delays, first, WT, out):

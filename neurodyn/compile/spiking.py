@@ -66,9 +66,12 @@ class SpikeWriter:
             found += [f"_X{k}_limits", f"_X{k}_weight"]
         return [*found, *plastic]
 
-    def stream(self, kind: str, index: int) -> int:
-        """Number of a random stream; those of noise are below all of these."""
-        return RANDOM_STREAMS[kind] + index
+    def stream(self, kind: str, index: int) -> str:
+        """Number of a random stream; those of noise are below all of these.
+
+        A plain literal would make numba compile the function that takes it for each number anew.
+        """
+        return f"np.uint64({RANDOM_STREAMS[kind] + index})"
 
     # -- expressions ---------------------------------------------------------------------------
 

@@ -261,3 +261,29 @@ def test_a_weight_of_each_source_is_not_believed_too_early():
     data = weights.data.copy()
     data[-1] += 1
     assert delivery_kind(weights.with_parameters(data=data)) == "sparse"
+
+
+@pytest.mark.parametrize("by_source", [False, True])
+@pytest.mark.parametrize("trials", [1, 2])
+def test_more_spikes_than_are_fetched_at_once(by_source, trials):
+    """All of 900 sources spike in one step; their synapses have seven delays, and some have none."""
+    rng, n_pre, n_post, n_synapses = np.random.default_rng(0), 900, 50, 20_000
+    own = rng.integers(1, 40, n_pre) / 64
+    weights = nd.weights.sparse_random(
+        (n_post, n_pre), n_synapses=n_synapses, rng=rng,
+        weight=own if by_source else lambda rng, n: rng.integers(-20, 40, n) / 64,
+    )  # fmt: skip
+    assert delivery_kind(weights, 7) == ("sparse_by_source" if by_source else "sparse")
+    steps = rng.choice([0, 1, 2, 3, 7, 8, 21], n_synapses)
+    net = nd.Network(
+        {"S": nd.spike_source(n_pre, time=np.full(n_pre, 4 * DT), unit=np.arange(n_pre)),
+         "P": nd.Population(n_post, "dg/dt = 0/second : 1")},
+        [nd.Coupling("S.spike", "P.g", weights, delay=steps * DT)],
+    )  # fmt: skip
+    ds = nd.simulate(net, nd.Euler(DT), 30 * DT, record=["P.g"], trials=trials, rng=0)
+    arrived = np.zeros((30, n_post))
+    post = np.repeat(np.arange(n_post), np.diff(weights.indptr))
+    np.add.at(arrived, (4 + steps, post), weights.data)
+    expected = np.cumsum(arrived, axis=0)[:-1]  # what arrives in a step is recorded in the next
+    for trial in range(trials):
+        assert_array_equal(ds["P.g"].values[trial, 1:], expected)
