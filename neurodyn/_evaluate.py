@@ -15,6 +15,12 @@ _SAME_NAME = (
     "sign floor ceil clip logical_and logical_or logical_not"
 ).split()
 
+def _exprel(x):
+    """(e^x - 1)/x, 1 at 0."""
+    x = np.asarray(x, dtype=float)
+    return np.divide(np.expm1(x), x, out=np.ones_like(x), where=x != 0)
+
+
 #: What expressions may call, by its name in equations.
 _FUNCTIONS: dict[str, Any] = {
     **{name: getattr(np, name) for name in _SAME_NAME},
@@ -26,6 +32,8 @@ _FUNCTIONS: dict[str, Any] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "softplus": lambda x: np.logaddexp(0, x),
     "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x, slope: np.where(x > 0, x, slope * x),
+    "exprel": _exprel,
     "heaviside": lambda x: np.heaviside(x, 0),
     "pi": np.pi,
     "e": np.e,
