@@ -5,6 +5,8 @@ import shutil
 import tempfile
 
 import matplotlib
+import pytest
+from _pytest import doctest
 
 # In this process only: notebooks run as tests choose their own backend, and an exported
 # MPLBACKEND would switch their figures off.
@@ -13,12 +15,23 @@ matplotlib.use("Agg")
 _OWNER = "NEURODYN_TEST_CACHE_OWNER"
 
 
+class PytestsOwnDoctests:
+    """Undoes what importing Brian2 does to doctests: its collector fails on packages."""
+
+    module = doctest.DoctestModule
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_file(self):
+        doctest.DoctestModule = self.module
+
+
 def pytest_configure(config):
     """One cache folder for the whole session, subprocesses and parallel workers included.
 
     It starts empty, because numba does not notice every change of a source: a kernel compiled
     before the change could otherwise pass the tests of the code after it.
     """
+    config.pluginmanager.register(PytestsOwnDoctests())
     if _OWNER not in os.environ:
         os.environ[_OWNER] = str(os.getpid())
         os.environ["NEURODYN_CACHE_DIR"] = tempfile.mkdtemp(prefix="neurodyn-tests-")
