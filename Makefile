@@ -43,11 +43,15 @@ $(BIN)/python:
 demo: .venv/.installed
 	$(BIN)/neurodyn run adaptive_whitening --out demo
 
+# A process for each core, because most of the time goes into compiling; a file stays in one process,
+# whose tests then share what it has compiled.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
 test: .venv/.installed-test .venv/.installed-notebooks
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: .venv/.installed-test .venv/.installed-notebooks
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: .venv/.installed-test
 	$(BIN)/python -m ruff check .
