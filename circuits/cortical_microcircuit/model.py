@@ -7,10 +7,8 @@ inhibition.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,13 +16,12 @@ import numpy as np
 if TYPE_CHECKING:
     import neurodyn as nd
 
-__all__ = ["CONSTANTS", "POPULATIONS", "Scaled", "Table", "network", "psc_of_psp", "scaled",
-           "synapse_numbers", "table"]
+__all__ = ["CONSTANTS", "POPULATIONS", "Published", "Scaled", "Table", "network", "psc_of_psp",
+           "published", "scaled", "synapse_numbers", "table"]
 
 POPULATIONS = ("L23E", "L23I", "L4E", "L4I", "L5E", "L5I", "L6E", "L6I")
 
-#: Of every neuron and synapse (paper, Table 5), SI. The inhibitory delay is 0.75 ms, as in the
-#: authors' code; the table of the paper says 0.8 ms.
+#: Of every neuron and synapse (paper, Table 5), SI; delays as in NEST's example.
 CONSTANTS = {
     "tau_m": 10e-3, "tau_syn": 0.5e-3, "C_m": 250e-12, "E_L": -65e-3, "V_th": -50e-3,
     "V_reset": -65e-3, "tau_ref": 2e-3,
@@ -46,19 +43,38 @@ class Table(NamedTuple):
 
 def table() -> Table:
     """The published table."""
-    text = files("neurodyn.data").joinpath("potjans_diesmann_2014.csv").read_text("utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    rows = {row["population"]: row for row in csv.DictReader(lines)}
+    from neurodyn.data import load_table
 
-    def column(name: str, kind: type = float) -> np.ndarray:
-        return np.array([kind(rows[p][name]) for p in POPULATIONS])
+    rows = {row["population"]: row for row in load_table("potjans_diesmann_2014")}
+
+    def column(name: str) -> np.ndarray:
+        return np.array([rows[p][name] for p in POPULATIONS])
 
     return Table(
-        N=column("size", int), K_bg=column("external_in_degree", int),
+        N=column("size").astype(int), K_bg=column("external_in_degree").astype(int),
         C=np.stack([column(f"from_{pre}") for pre in POPULATIONS], axis=1),
         rate=column("rate_hz"), v0_mean=1e-3 * column("v0_mean_mv"),
         v0_sd=1e-3 * column("v0_sd_mv"),
     )  # fmt: skip
+
+
+class Published(NamedTuple):
+    """What one source found: `numbers` (8,) of the populations, NaN where it gives none."""
+
+    source: str
+    numbers: np.ndarray
+
+
+def published(scale: float, background: str, quantity: str) -> list[Published]:
+    """Rows of ``potjans_diesmann_2014_activity.csv`` for one network, whole ones first."""
+    from neurodyn.data import load_table
+
+    found = [
+        Published(row["source"], np.array([row[p] for p in POPULATIONS]))
+        for row in load_table("potjans_diesmann_2014_activity")
+        if (row["scale"], row["background"], row["quantity"]) == (scale, background, quantity)
+    ]
+    return sorted(found, key=lambda p: np.isnan(p.numbers).any())
 
 
 def synapse_numbers(C: np.ndarray, N: np.ndarray) -> np.ndarray:
@@ -232,7 +248,7 @@ def projection(
     """
     import neurodyn as nd
 
-    mean = numbers.w[i, j]
+    mean = float(numbers.w[i, j])
     weights = nd.weights.sparse_random(
         (int(numbers.N[i]), int(numbers.N[j])), n_synapses=int(numbers.K[i, j]), rng=rng,
         weight=lambda rng, n: mean * normal_above(rng, n, 1.0, CONSTANTS["w_rel_sd"], 0.0),
