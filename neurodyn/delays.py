@@ -48,6 +48,24 @@ class SynapseDelays:
             found = values, index.reshape(-1)
         self.values, self.index = (read_only(array) for array in found)
 
+    @classmethod
+    def of_steps(cls, steps: ArrayLike, dt: float) -> SynapseDelays:
+        """Delays of `steps` (nnz,), whole numbers that are not negative, times `dt` (s).
+
+        Where delays are drawn in steps: it needs no array of times, and nothing to be looked for.
+        """
+        steps = np.asarray(steps)
+        if steps.ndim != 1 or steps.dtype.kind not in "iu" or (steps.size and steps.min() < 0):
+            raise ValueError(
+                f"`steps` must be a list of whole numbers, none negative; got {steps!r:.60}"
+            )
+        used = np.bincount(steps) > 0
+        index_of = (np.cumsum(used) - 1).astype(_narrow(used.sum()))
+        self = object.__new__(cls)
+        self.values = read_only(np.flatnonzero(used) * float(dt))
+        self.index = read_only(index_of[steps])
+        return self
+
     @property
     def size(self) -> int:
         """Number of synapses."""
@@ -103,5 +121,10 @@ def _on_a_grid(times: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         code[k : k + _AT_ONCE] = places
         values[code[k : k + _AT_ONCE]] = some
     used = ~np.isnan(values)
-    index_of = (np.cumsum(used) - 1).astype(np.uint8 if used.sum() <= 256 else np.uint16)
+    index_of = (np.cumsum(used) - 1).astype(_narrow(used.sum()))
     return values[used], index_of[code]
+
+
+def _narrow(n: int) -> type:
+    """The narrowest type for the numbers below `n`."""
+    return np.uint8 if n <= 2**8 else np.uint16 if n <= 2**16 else np.int64

@@ -15,6 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import neurodyn as nd
+    from neurodyn.delays import SynapseDelays
 
 __all__ = ["CONSTANTS", "POPULATIONS", "Published", "Scaled", "Table", "network", "psc_of_psp",
            "published", "scaled", "synapse_numbers", "table"]
@@ -240,33 +241,44 @@ def neurons(size: int, I_e: float, v0_mean: float, v0_sd: float) -> nd.Populatio
 
 def projection(
     numbers: Scaled, i: int, j: int, dt: float, rng: np.random.Generator
-) -> tuple[nd.weights.Sparse, np.ndarray]:
+) -> tuple[nd.weights.Sparse, SynapseDelays]:
     """Weights and delays of the synapses onto population `i` from `j`.
 
     Both are normal; weights of the other sign and delays that would round to less than `dt` are
     drawn again, as NEST's example does.
     """
     import neurodyn as nd
+    from neurodyn.delays import SynapseDelays
 
-    mean = float(numbers.w[i, j])
+    mean, relative_sd = float(numbers.w[i, j]), CONSTANTS["w_rel_sd"]
     weights = nd.weights.sparse_random(
         (int(numbers.N[i]), int(numbers.N[j])), n_synapses=int(numbers.K[i, j]), rng=rng,
-        weight=lambda rng, n: mean * normal_above(rng, n, 1.0, CONSTANTS["w_rel_sd"], 0.0),
+        weight=lambda rng, n: normal_above(rng, n, 1.0, relative_sd, 0.0, factor=mean),
     )  # fmt: skip
     d = CONSTANTS["d_e" if POPULATIONS[j].endswith("E") else "d_i"] / dt
-    steps = normal_above(rng, weights.nnz, d, d * CONSTANTS["d_rel_sd"], 0.5)
-    return weights, np.rint(steps, out=steps).astype(float) * dt
+    steps = normal_above(rng, weights.nnz, d, d * CONSTANTS["d_rel_sd"], 0.5, rounded=True)
+    return weights, SynapseDelays.of_steps(steps, dt)
 
 
 def normal_above(
-    rng: np.random.Generator, n: int, mean: float, sd: float, low: float
-) -> np.ndarray:
-    """`n` normal numbers (float32), those of `low` or less drawn again."""
-    found = rng.standard_normal(n, dtype=np.float32)
-    found *= sd
-    found += mean
-    again = np.flatnonzero(found <= low)
-    while again.size:
-        found[again] = mean + sd * rng.standard_normal(again.size, dtype=np.float32)
-        again = again[found[again] <= low]
+    rng: np.random.Generator, n: int, mean: float, sd: float, low: float, *,
+    factor: float = 1.0, rounded: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """`n` normal numbers, those of `low` or less drawn again; times `factor`, or rounded.
+
+    float32, or uint16 where `rounded`. A block at a time, which stays in the cache.
+    """
+    found = np.empty(n, np.uint16 if rounded else np.float32)
+    block = np.empty(min(n, 1 << 16), np.float32)
+    for k in range(0, n, block.size or 1):
+        some = block[: n - k]
+        rng.standard_normal(out=some, dtype=np.float32)
+        some *= sd
+        some += mean
+        while (again := np.flatnonzero(some <= low)).size:
+            some[again] = mean + sd * rng.standard_normal(again.size, dtype=np.float32)
+        if rounded:
+            found[k : k + some.size] = np.rint(some, out=some)
+        else:
+            np.multiply(some, np.float32(factor), out=found[k : k + some.size])
     return found

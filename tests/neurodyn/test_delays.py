@@ -66,6 +66,18 @@ def test_a_delay_that_is_seen_late_is_found():
         assert delays.values.size == 3
 
 
+@pytest.mark.parametrize(("longest", "index_dtype"), [(60, np.uint8), (3000, np.uint16)])
+def test_delays_in_steps(longest, index_dtype):
+    steps = np.random.default_rng(0).integers(1, longest, 50_000).astype(np.uint16)
+    delays = SynapseDelays.of_steps(steps, 1e-4)
+    assert_array_equal(np.asarray(delays), 1e-4 * steps)
+    assert_array_equal(delays.values, 1e-4 * np.unique(steps))
+    assert delays.index.dtype == index_dtype
+    for wrong in ([1.0], [[1]], [-1]):
+        with pytest.raises(ValueError, match="`steps` must be a list of whole numbers"):
+            SynapseDelays.of_steps(wrong, 1e-4)
+
+
 def test_needs_one_byte_a_synapse():
     times = 1e-4 * np.random.default_rng(0).integers(1, 60, 2_000_000)
     tracemalloc.start()
