@@ -377,14 +377,14 @@ class _Export:
         if "->" in name:
             plan = self.plastic[self.network.coupling_labels.index(label)]
             return self.synapses[label], plan.names[variable]
-        if variable in self.groups[label].variables:
+        if variable in self.network.populations[label].equations.noise_names:
+            self.obstacles.add(name, "Brian2 does not monitor noise")
+        elif variable in self.groups[label].variables:
             return self.groups[label], variable
-        is_noise = variable in self.network.populations[label].equations.noise_names
-        self.obstacles.add(
-            name,
-            "Brian2 does not monitor noise" if is_noise else
-            "Brian2 keeps the traces of plasticity rules at synapses; monitor them there",
-        )  # fmt: skip
+        else:
+            self.obstacles.add(
+                name, "Brian2 keeps the traces of plasticity rules at synapses; monitor them there"
+            )
         return None, ""
 
     def result(self) -> Brian2Network:

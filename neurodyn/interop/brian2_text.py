@@ -22,13 +22,25 @@ _WRITTEN_OUT = {
 }
 
 
+_BASE_UNITS = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+
+
 def unit_text(dim: Dimension) -> str:
     """The unit of a dimension, as it stands behind the colon of an equation."""
     import_brian2()
+    from brian2.equations.equations import dimensions_and_type_from_string
     from brian2.units.fundamentalunits import DIMENSIONLESS, get_or_create_dimension, get_unit
 
     dimension = get_or_create_dimension(dim)
-    return "1" if dimension is DIMENSIONLESS else repr(get_unit(dimension))
+    if dimension is DIMENSIONLESS:
+        return "1"
+    text = repr(get_unit(dimension))
+    try:
+        dimensions_and_type_from_string(text)
+    except ValueError:  # a name such as hertz2, which equations may not use
+        powers = [(unit, e) for unit, e in zip(_BASE_UNITS, dim, strict=True) if e]
+        text = " * ".join(f"{unit}**{e!r}" for unit, e in powers)
+    return text
 
 
 def quantity(value: Any, dim: Dimension):

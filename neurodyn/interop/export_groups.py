@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 RESERVED = ("N", "i", "t", "dt", "t_in_timesteps", "lastspike", "not_refractory", "spikes")
 
 #: Our Heun's method; Brian2's own takes the slope of the drift at the beginning only.
-_HEUN = """
+HEUN = """
 x_support = x + dt*f(x,t) + g(x,t)*dW
 second = dt*f(x_support, t+dt)
 g_support = g(x_support, t+dt)
 x_new = x + .5*dt*f(x,t) + .5*second + .5*dW*(g(x,t) + g_support)
 """
 #: Ito's reading of multiplicative noise; Brian2's own ``euler`` refuses it.
-_EULER_MARUYAMA = "x_new = x + dt*f(x,t) + g(x,t)*dW"
+EULER_MARUYAMA = "x_new = x + dt*f(x,t) + g(x,t)*dW"
 
 
 class GroupPlan:
@@ -214,7 +214,7 @@ class GroupPlan:
                 )
             return heun()
         if solver.method == "euler" and self._has_multiplicative_noise():
-            return ExplicitStateUpdater(_EULER_MARUYAMA, stochastic="multiplicative")
+            return ExplicitStateUpdater(EULER_MARUYAMA, stochastic="multiplicative")
         return solver.method
 
     def _has_multiplicative_noise(self) -> bool:
@@ -261,7 +261,7 @@ def heun():
     import_brian2()
     from brian2.stateupdaters.explicit import ExplicitStateUpdater
 
-    return ExplicitStateUpdater(_HEUN, stochastic="multiplicative")
+    return ExplicitStateUpdater(HEUN, stochastic="multiplicative")
 
 
 def set_values(group, name: str, value) -> None:

@@ -18,7 +18,7 @@ from neurodyn.interop.export_couplings import connect, move_sums, synapse_lists
 from neurodyn.interop.export_groups import heun
 from neurodyn.plasticity.rule_text import RuleText
 from neurodyn.unit_check import expression_dimension, import_brian2, variable_names
-from neurodyn.units import SECOND, to_si
+from neurodyn.units import DIMENSIONLESS, SECOND, to_si
 
 if TYPE_CHECKING:
     from neurodyn.coupling import Coupling
@@ -61,6 +61,7 @@ class PlasticPlan:
             self.values["w_min"] = -np.inf if low is None else low
             self.values["w_max"] = np.inf if high is None else high
         self._check_names()
+        self._check_traces()
         self.names = self._own_names()
         self.totals: list[tuple[str, str, str, Any]] = []  # name, side, expression, dimension
 
@@ -76,28 +77,52 @@ class PlasticPlan:
                 self.obstacles.add(
                     self.label, f"its rule reads `{name}`, a trace of another coupling"
                 )
+
+    def _check_traces(self) -> None:
+        """Note it if traces move in a way that Brian2 has not beside what else moves."""
+        method, solver = self.solver.method, type(self.solver).__name__
         for side in _SIDES:
             for name in self.text.traces(side):
-                self._check_trace(name, side)
-                if self.solver.method == "heun" and self._moves_synapses():
-                    self.obstacles.add(
-                        self.label,
-                        f"Brian2 cannot move `{name}` by Heun's method and what is kept a synapse "
-                        "by another; use nd.Euler or nd.ExponentialEuler",
+                others = [n for n in self._read_by(name) if n.endswith(f"_{side}")
+                          and n not in self.text.drifts and self._moves(n, side)]  # fmt: skip
+                if others and method not in ("euler", "exponential_euler"):
+                    self._refuse(
+                        f"the trace `{name}` follows `{others[0]}`, which Brian2 holds over a step "
+                        f"where {solver} does not"
                     )
+        if method == "heun" and self.traces and self._moves_synapses():
+            self._refuse("Brian2 cannot move traces by Heun's method, and synapses by another")
+        if method in ("exact", "rk4") and self._are_coupled() and not self._are_event_driven():
+            self._refuse(f"its traces act on each other within a step of {solver}")
 
-    def _check_trace(self, name: str, side: str) -> None:
-        """Note it if a trace follows a variable of its unit in a way that Brian2 cannot."""
-        drift = self.text.drifts[name]
-        used = variable_names(drift) if drift is not None else []
-        others = [n for n in used if n.endswith(f"_{side}") and n not in self.text.drifts
-                  and self._moves(n, side)]  # fmt: skip
-        if others and self.solver.method not in ("euler", "exponential_euler"):
-            self.obstacles.add(
-                self.label,
-                f"the trace `{name}` follows `{others[0]}`, which Brian2 holds over a step where "
-                f"{type(self.solver).__name__} does not; use nd.Euler or nd.ExponentialEuler",
-            )
+    def _refuse(self, reason: str) -> None:
+        self.obstacles.add(self.label, f"{reason}; use nd.Euler or nd.ExponentialEuler")
+
+    @property
+    def traces(self) -> list[str]:
+        return [*self.text.traces("pre"), *self.text.traces("post")]
+
+    def _read_by(self, name: str) -> list[str]:
+        """Names in the drift of a state of the rule, without units."""
+        from brian2.core.namespace import DEFAULT_UNITS
+
+        drift = self.text.drifts.get(name)
+        names = variable_names(drift) if drift is not None else []
+        return [n for n in names if n not in DEFAULT_UNITS or n in self.values]
+
+    def _are_coupled(self) -> bool:
+        """Whether a trace depends on another."""
+        return any((set(self._read_by(n)) & set(self.traces)) - {n} for n in self.traces)
+
+    def _are_event_driven(self) -> bool:
+        """Whether Brian2 may solve traces from event to event."""
+        read = {n for name in (*self.text.synaptic, "w") for n in self._read_by(name)}
+        if self.solver.method in ("euler", "heun") or read & set(self.traces):
+            return False
+        if self.solver.method == "exponential_euler" and self._are_coupled():
+            return False
+        known = {*self.traces, *self.values}
+        return all(set(self._read_by(name)) <= known for name in self.traces)
 
     def _moves(self, name: str, side: str) -> bool:
         plan = self.plans[side]
@@ -154,16 +179,13 @@ class PlasticPlan:
             found.append(f"{w} : {unit_text(dims['w'])}")
         else:
             found.append(f"d{w}/dt = {self.written(drift)} : {unit_text(dims['w'])} (clock-driven)")
-        read = {n for name in (*self.text.synaptic, "w")
-                if (tree := self.text.drifts.get(name)) is not None
-                for n in variable_names(tree)}  # fmt: skip
-        for name in (*self.text.synaptic, *self.text.traces("pre"), *self.text.traces("post")):
+        for name in (*self.text.synaptic, *self.traces):
             drift, unit = self.text.drifts[name], unit_text(self._dim_of(name))
             if drift is None:
                 found.append(f"{self.names[name]} : {unit}")
                 continue
-            is_trace = name.endswith(("_pre", "_post"))
-            flag = "event-driven" if is_trace and self._is_event_driven(read) else "clock-driven"
+            by_events = name in self.traces and self._are_event_driven()
+            flag = "event-driven" if by_events else "clock-driven"
             found.append(f"d{self.names[name]}/dt = {self.written(drift)} : {unit} ({flag})")
         for name, value in self.values.items():
             if name not in self.text.drifts:  # those are initial values
@@ -182,18 +204,7 @@ class PlasticPlan:
             equations = self.network.populations[self.ends[side]].equations
             if name in equations.open_names:
                 return equations.dimension(name)
-        return to_si(self.values[name], name).dim
-
-    def _is_event_driven(self, read: set[str]) -> bool:
-        """Whether Brian2 may solve traces from event to event."""
-        traces = [*self.text.traces("pre"), *self.text.traces("post")]
-        if self.solver.method in ("euler", "heun") or read & set(traces):
-            return False
-        return all(
-            set(variable_names(tree)) <= {*traces, *self.values}
-            for tree in (self.text.drifts[name] for name in traces)
-            if tree is not None
-        )
+        return to_si(self.values[name], name).dim or DIMENSIONLESS
 
     def _method(self):
         """Brian2's method for what moves at synapses step by step."""

@@ -14,7 +14,7 @@ def brian2_by_numpy():
     logger = logging.getLogger("brian2")
     level, target = logger.level, brian2.prefs.codegen.target
     random_state = np.random.get_state()  # noqa: NPY002  (Brian2 draws from it)
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.ERROR)
     brian2.prefs.codegen.target = "numpy"
     yield brian2
     brian2.prefs.codegen.target = target

@@ -1,6 +1,7 @@
 """Populations of the literature's models, with all that their spiking needs."""
 
 import numpy as np
+from scipy import sparse
 
 import neurodyn as nd
 from neurodyn import Hz, ms, mV, nA, nS, pF
@@ -105,3 +106,28 @@ def generalized(n=20):
         tauth=50*ms, th0=-50*mV, k=20*Hz, f=0.3, dV=5*mV, dth0=3*mV, R=0.7, jump=-0.01*nA,
         v=-70*mV, th=-50*mV,
     )  # fmt: skip
+
+
+#: Pairs of spikes, Song et al. (2000).
+STDP = nd.plasticity.Plasticity(
+    "dx_pre/dt = -x_pre/tau_plus : 1\ndy_post/dt = -y_post/tau_minus : 1",
+    on_pre="x_pre += 1; w = w - A_minus*y_post", on_post="y_post += 1; w = w + A_plus*x_pre",
+    bounds=(0*mV, 3*mV), tau_plus=20*ms, tau_minus=15*ms, A_plus=0.05*mV, A_minus=0.06*mV,
+)  # fmt: skip
+
+
+def plastic_network(rule, weights, target="E.ge"):
+    """Given spikes onto 20 units, through plastic synapses."""
+    rng = np.random.default_rng(0)
+    source = nd.spike_source(10, np.arange(400) * 0.5e-3 + 0.3e-3, rng.integers(0, 10, 400))
+    unit = integrate_and_fire(synapse="exponential", El=-49.5*mV)  # fmt: skip
+    coupling = nd.Coupling("S.spike", target, weights, delay=1*ms, plasticity=rule)  # fmt: skip
+    return nd.Network({"S": source, "E": unit}, [coupling])
+
+
+def plastic_weights(is_sparse):
+    """From 10 to 20 units; full weights have synapses of weight 0."""
+    rng = np.random.default_rng(7)
+    W = rng.uniform(0, 2.5e-3, (20, 10))
+    W[:, 0] = 0.0  # synapses too: they may grow
+    return sparse.csr_array(np.where(rng.random(W.shape) < 0.5, W, 0)) if is_sparse else W
