@@ -7,18 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import neurodyn as nd
-from neurodyn.interop import ConversionError, from_brian2, to_brian2
+from neurodyn.interop import ConversionError, from_brian2
 from neurodyn.unit_check import import_brian2
 from tests.neurodyn.interop.agreement import spikes_here, spikes_there
-from tests.neurodyn.interop.networks import STDP as STDP_RULE
-from tests.neurodyn.interop.networks import (
-    generalized,
-    integrate_and_fire,
-    plastic_network,
-    plastic_weights,
-    quantized,
-    spread,
-)
 
 b2 = import_brian2()
 ms, mV, nS, pF, Hz, second = b2.ms, b2.mV, b2.nS, b2.pF, b2.Hz, b2.second
@@ -271,80 +262,31 @@ def test_three_factors():
     agree([source, N, S, monitor(N), monitor(S, ["w", "c"])], 0.2)
 
 
-# -- there and back ----------------------------------------------------------------------------
+def test_rates_that_are_written_as_text():
+    """A rate of 1/dt spikes in every step, one of 0 never: chance does not come in."""
+    P = b2.PoissonGroup(4, rates="gate(t, i)*scale", name="P", namespace={"scale": 10})
+    G = b2.NeuronGroup(4, "dv/dt = -v/(10*ms) : 1", name="G", method="exact")
+    S = b2.Synapses(P[1:], G[1:], "w : 1", on_pre="v += w")
+    S.connect(j="i")
+    S.w = [1, 2, 3]
+    pattern = np.random.default_rng(0).integers(0, 2, (20, 4))
+    names = {"gate": b2.TimedArray(pattern * 1000 * Hz, dt=1*ms)}  # fmt: skip
+    agree([P, G, S, monitor(P), monitor(G, "v")], 0.02, names)
 
 
-def round_trip(network, solver, duration, **arguments):
-    """The Dataset of our run, and that of the network that has been to Brian2 and back."""
-    record = [f"{n}.spike" for n in network.spiking_populations] or None
-    there = to_brian2(network, solver, duration=duration, record=[], rng=1, **arguments)
-    parts = (there.groups, there.synapses, there.poisson_inputs)
-    back = from_brian2([thing for part in parts for thing in part.values()])
-    assert back.solver == solver
-    ours = nd.simulate(network, solver, duration, rng=1, record=record, **arguments)
-    again = nd.simulate(**{**back.arguments(duration), "record": record}, rng=1)
-    for name in network.spiking_populations:
-        assert_array_equal(spikes_here(ours, name), spikes_here(again, name))
-        assert ours.sizes[f"{name}.spike"] > 20
-    for name in ours.data_vars:
-        if name.endswith(".final"):
-            scale = np.abs(ours[name].values).max()
-            assert_allclose(again[name], ours[name], rtol=1e-9, atol=1e-9 * scale)
-    return back
-
-
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    "synapse, solver",
-    [("exponential", nd.Exact), pytest.param("conductance", nd.RK4, marks=SLOW)],
-)
-def test_there_and_back(synapse, solver):
-    target = {"exponential": "ge", "conductance": "g_exc"}[synapse]
-    W = quantized((20, 20), 0.3, 100 if synapse == "conductance" else 4)
-    delay = np.random.default_rng(0).integers(0, 30, W.shape) * 1e-4
-    members = {"E": integrate_and_fire(synapse=synapse), "I": integrate_and_fire(flag=""),
-               "G": generalized()}  # fmt: skip
-    network = nd.Network(members, [
-        nd.Coupling("E.spike", f"E.{target}", W, delay=delay),
-        nd.Coupling("E.spike", "I.v", quantized((20, 20), 0.2), delay=1e-3),
-        nd.Coupling("I.spike", "E.I", -quantized((20, 20), 0.3, 8)),
-    ])  # fmt: skip
-    back = round_trip(network, solver(1e-4), 0.2)
-    assert set(back.network.state_names) == set(network.state_names)
-    assert [c.target for c in back.network.couplings] == [c.target for c in network.couplings]
-
-
-@SLOW
-def test_there_and_back_with_poisson_input_sources_and_noise():
-    """Random numbers are keyed by the place of a population, unit and step: even they agree."""
-    unit = integrate_and_fire(El=-52e-3)
-    noisy = nd.Population(20, "dv/dt = (m - v)/tau + s*v*xi/sqrt(tau) : 1", threshold="v > 1",
-                          reset="v = 0", tau=0.02, m=0.9, s=0.5, v=spread(0, 1))  # fmt: skip
-    source = nd.poisson_source(10, rate=np.linspace(10, 50, 10))
-    network = nd.Network({"E": unit, "X": noisy, "P": source}, [
-        nd.Coupling("P.spike", "E.v", quantized((20, 10), 0.5)),
-        nd.PoissonInput("E.I", rate=100.0, weight=1e-3, n_sources=50),
-        nd.PoissonInput("E.v", rate=np.linspace(500, 900, 20), weight=5e-4),
-    ])  # fmt: skip
-    round_trip(network, nd.Euler(1e-4), 0.2)
-
-
-@SLOW
-def test_there_and_back_with_rates_and_plasticity():
-    back = round_trip(plastic_network(STDP_RULE, plastic_weights(True)), nd.Exact(1e-4), 0.2)
-    (coupling,) = back.network.couplings
-    assert [b.value for b in coupling.plasticity.bounds] == [0, 0.003]
-
-    units = nd.Population(8, "dx/dt = (drive - x)/tau : 1\nr = tanh(x) : 1", tau=0.01,
-                          x=spread(-1, 1))  # fmt: skip
-    W = np.random.default_rng(0).normal(size=(8, 8)) / 2
-    network = nd.Network({"R": units}, [
-        nd.Coupling("R.r", "R.drive", W), nd.Coupling("R.x", "R.drive", W.T),
-    ])  # fmt: skip
-    round_trip(network, nd.ExponentialEuler(1e-4), 0.1,
-               inputs={"R.drive": nd.signals.Sinusoid(0.3, 20.0)})  # fmt: skip
+def test_arrays_in_time_that_runge_kutta_reads_between_steps():
+    names = {"stim": b2.TimedArray(np.random.default_rng(0).uniform(0, 3, 100), dt=1*ms)}  # fmt: skip
+    between = lif(model="dv/dt = (stim(t) - v)/tau : 1", method="rk4", name="G")
+    with pytest.raises(ConversionError, match=r"rk4 reads a TimedArray between steps"):
+        from_brian2([between], namespace=names)
+    held = lif(model="dv/dt = (I - v)/tau : 1\nI = stim(t) : 1 (constant over dt)", method="rk4",
+               name="G")  # fmt: skip
+    taken_over, _ = agree([held, monitor(held), monitor(held, ["v", "I"])], 0.1, names)
+    assert isinstance(taken_over.solver, nd.RK4)
+    moving = lif(model="dv/dt = -v/tau : 1\nI = 2*v : 1 (constant over dt)", name="G")
+    with pytest.raises(ConversionError, match=r"\(constant over dt\) and depends on `v`"):
+        from_brian2([moving])
+    between._network = moving._network = "never run"
 
 
 # -- what cannot be taken over -----------------------------------------------------------------

@@ -8,20 +8,17 @@ import pytest
 from scipy import sparse
 
 import neurodyn as nd
-from neurodyn import Hz, ms, mV, plasticity
+from neurodyn import ms, mV
 from neurodyn.interop import ConversionError, to_brian2
-from tests.neurodyn.interop.agreement import assert_same, run_both, spikes_here, spikes_there
+from tests.neurodyn.interop.agreement import assert_same, run_both
 from tests.neurodyn.interop.networks import (
     QUANTUM,
-    STDP,
     adaptive_exponential,
     exponential_integrate_and_fire,
     generalized,
     hodgkin_huxley,
     integrate_and_fire,
     izhikevich,
-    plastic_network,
-    plastic_weights,
     quantized,
     spread,
 )
@@ -230,136 +227,6 @@ def test_rates(solver):
     assert_same(here, there)
 
 
-# -- plasticity --------------------------------------------------------------------------------
-
-
-DEPRESSION = nd.plasticity.Plasticity(
-    "du_pre/dt = (U - u_pre)/tau_f : 1\ndx_pre/dt = (1 - x_pre)/tau_d : 1",
-    on_pre="u_pre += U*(1 - u_pre); ge_post += w*u_pre*x_pre; x_pre -= u_pre*x_pre",
-    U=0.2, tau_f=100*ms, tau_d=50*ms,
-)  # fmt: skip
-REWARDED = nd.plasticity.Plasticity(
-    "dx_pre/dt = -x_pre/tau : 1\nds/dt = -s/tau_s : 1\ndw/dt = eta*s*sin(2*pi*t*10*Hz) : volt",
-    on_pre="x_pre += 1; s -= 0.1*(v_post + 60*mV)/mV", on_post="s += x_pre",
-    bounds=(0*mV, None), tau=20*ms, tau_s=100*ms, eta=0.2*mV/(100*ms),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "rule, solver, is_sparse, target",
-    [
-        (STDP, nd.Exact, False, "E.ge"),
-        slow(STDP, nd.Euler, True, "E.I"),
-        slow(STDP, nd.Heun, True, "E.ge"),
-        slow(DEPRESSION, nd.Exact, False, "E.ge"),
-        (REWARDED, nd.RK4, True, "E.ge"),
-    ],
-)
-def test_plasticity_of_spikes(rule, solver, is_sparse, target):
-    network = plastic_network(rule, plastic_weights(is_sparse), target)
-    label = f"S.spike->{target}"
-    record = ["E.spike", "E.v"] if rule is DEPRESSION else ["E.spike", "E.v", f"{label}.w"]
-    record += [f"{label}.s"] if rule is REWARDED else []
-    here, there = run_both(network, solver(DT), 0.2, rng=1, record=record)
-    assert_same(here, there)
-    final = here[f"{label}.w.final"].values[0].reshape(-1)
-    np.testing.assert_allclose(there.synapses[label].w_[:], final, rtol=1e-9, atol=1e-15)
-
-
-@pytest.mark.slow
-def test_a_trace_of_the_voltage():
-    """Clopath et al. (2010) in outline: the trace follows a state of the population."""
-    rule = nd.plasticity.Plasticity(
-        "dx_pre/dt = -x_pre/tau_x : 1\ndmean_post/dt = (v_post - mean_post)/tau_m : volt",
-        on_pre="x_pre += 1; w = w - a*relu(mean_post - theta)",
-        on_post="w = w + b*x_pre*relu(v_post - mean_post)",
-        bounds=(0*mV, None), tau_x=20*ms, tau_m=10*ms, a=0.02, b=0.02, theta=-56*mV,
-    )  # fmt: skip
-    network = plastic_network(rule, plastic_weights(False))
-    record = ["E.spike", "E.v", "S.spike->E.ge.w"]
-    assert_same(*run_both(network, nd.ExponentialEuler(DT), 0.2, rng=1, record=record))
-    with pytest.raises(ConversionError, match="`mean_post` follows `v_post`"):
-        to_brian2(network, nd.Exact(DT))
-
-
-def test_plasticity_of_rates():
-    """Oja's rule, and one with a sum over the synapses of a unit."""
-    inputs = nd.Population(8, "dx/dt = (-x + I)/tau : 1\nr = tanh(x) : 1", tau=10*ms,
-                           x=spread(-1, 1))  # fmt: skip
-    outputs = nd.Population(5, "dy/dt = (-y + I)/tau : 1\ns = y + 0.1 : 1", tau=5*ms)  # fmt: skip
-    rules = [
-        nd.plasticity.Plasticity("dw/dt = eta*s_post*(r_pre - s_post*w) : 1", eta=20*Hz),
-        nd.plasticity.Plasticity("dw/dt = eta*(s_post*r_pre - w*sum_pre(w*s_post*r_pre)) : 1",
-                                 eta=10*Hz, bounds=(-0.5, 0.5)),
-    ]  # fmt: skip
-    W = np.random.default_rng(1).uniform(-0.5, 0.5, (5, 8))
-    network = nd.Network({"E": inputs, "O": outputs}, [
-        nd.Coupling("E.r", "E.I", np.random.default_rng(0).normal(size=(8, 8)) / 2),
-        *(nd.Coupling("E.r", "O.I", W, plasticity=rule) for rule in rules),
-    ])  # fmt: skip
-    record = ["E.x", "O.y", "E.r->O.I.w", "E.r->O.I#2.w"]
-    assert_same(*run_both(network, nd.ExponentialEuler(DT), 0.1, rng=3, record=record))
-
-
-@pytest.mark.slow
-def test_the_rules_of_the_literature_for_spikes():
-    """All that `neurodyn.plasticity` has, each onto a population of its own."""
-    w_max = 3 * mV
-    rules = {
-        "pair": plasticity.pair_stdp(w_max=w_max),
-        "power": plasticity.pair_stdp(w_max=w_max, mu_plus=1, mu_minus=0.4),
-        "nearest": plasticity.pair_stdp(w_max=w_max, interactions="nearest"),
-        "triplet": plasticity.triplet_stdp(w_ref=1*mV),
-        "minimal": plasticity.triplet_stdp(w_ref=1*mV, model="minimal", fit="hippocampus"),
-        "depressing": plasticity.tsodyks_markram("ge", U=0.3, tau_rec=0.1),
-        "facilitating": plasticity.tsodyks_markram("ge", U=0.1, tau_rec=0.1, tau_facil=0.3),
-        "inhibitory": plasticity.inhibitory_stdp(eta=0.05*mV),
-        "rewarded": plasticity.reward_modulated_stdp(w_max=w_max),
-    }  # fmt: skip
-    source = nd.spike_source(10, np.arange(400) * 0.5e-3 + 0.3e-3, np.arange(400) * 7 % 10)
-    unit = nd.Population(
-        10, """
-        dv/dt = (ge + El - v)/taum : volt (unless refractory)
-        dge/dt = -ge/taue : volt
-        reward = sin(2*pi*10*Hz*t) : 1
-        """, threshold="v > v_th", reset="v = v_reset", refractory=2*ms, taum=20*ms, taue=5*ms,
-        El=-49.5*mV, v_th=-50*mV, v_reset=-60*mV, v=spread(-0.06, -0.05),
-    )  # fmt: skip
-    W = plastic_weights(False)[:10]
-    network = nd.Network({"S": source, **dict.fromkeys(rules, unit)}, [
-        nd.Coupling("S.spike", f"{name}.ge", W, delay=1*ms, plasticity=rule)
-        for name, rule in rules.items()
-    ])  # fmt: skip
-    record = [n for name in rules for n in (f"{name}.spike", f"{name}.v")]
-    here, there = run_both(network, nd.Exact(DT), 0.2, rng=1, record=record)
-    assert_same(here, there)
-    for label in network.coupling_labels:
-        final = here[f"{label}.w.final"].values[0].reshape(-1)
-        np.testing.assert_allclose(there.synapses[label].w_[:], final, rtol=1e-9, atol=1e-15)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("solver", [nd.Euler, nd.ExponentialEuler])
-def test_the_rules_of_the_literature_for_rates(solver):
-    rules = {
-        "hebb": plasticity.hebb(eta=5.0, decay=1.0),
-        "anti_hebb": plasticity.anti_hebb(eta=5.0, p=0.1, bounds=(-1.0, 1.0)),
-        "oja": plasticity.oja(eta=5.0),
-        "subspace": plasticity.oja_subspace(eta=5.0),
-        "bcm": plasticity.bcm(eta=5.0, tau_theta=0.05),
-        "scaling": plasticity.synaptic_scaling(goal=0.5, beta=1.0, gamma=1.0, tau_a=0.05, post="r"),
-    }  # fmt: skip
-    unit = nd.Population(4, "dx/dt = (I - x)/tau : 1\nr = relu(x) + 0.1 : 1", tau=0.01,
-                         x=spread(0, 1))  # fmt: skip
-    source = nd.Population(6, "r = 1 + sin(2*pi*f*t) : 1", f=np.linspace(2, 30, 6) * Hz)
-    W = np.random.default_rng(0).uniform(0, 0.5, (4, 6))
-    network = nd.Network({"S": source, **dict.fromkeys(rules, unit)}, [
-        nd.Coupling("S.r", f"{name}.I", W, plasticity=rule) for name, rule in rules.items()
-    ])  # fmt: skip
-    record = [f"{name}.x" for name in rules] + [f"{label}.w" for label in network.coupling_labels]
-    assert_same(*run_both(network, solver(DT), 0.1, rng=1, record=record))
-
-
 # -- what cannot be said, and how it is told -----------------------------------------------------
 
 
@@ -447,98 +314,3 @@ there.groups["E"]._network = "never run"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert set(nd.interop.__all__) <= set(dir(nd.interop))
-
-
-# -- chance ------------------------------------------------------------------------------------
-
-
-def rates_and_intervals(step, unit, n_units, duration):
-    """Rate (Hz) and coefficient of variation of the intervals of each unit."""
-    order = np.lexsort((step, unit))
-    trains = np.split(step[order] * 1e-4, np.cumsum(np.bincount(unit, minlength=n_units))[:-1])
-    intervals = [np.diff(train) for train in trains]
-    cv = [i.std(ddof=1) / i.mean() for i in intervals if i.size > 4]
-    return np.array([train.size / duration for train in trains]), np.array(cv)
-
-
-def assert_same_mean(a, b):
-    """Means of independent samples agree within 4.5 standard errors."""
-    error = np.sqrt(np.var(a, ddof=1) / len(a) + np.var(b, ddof=1) / len(b))
-    assert abs(np.mean(a) - np.mean(b)) < 4.5 * error, (np.mean(a), np.mean(b), error)
-
-
-def leaky(n, text="-v/tau", **values):
-    return nd.Population(n, f"dv/dt = {text} : volt (unless refractory)", threshold="v > v_th",
-                         reset="v = v_reset", refractory=2*ms, tau=20*ms, v_th=20*mV,
-                         v_reset=10*mV, **values)  # fmt: skip
-
-
-N_UNITS = 300
-
-
-@pytest.mark.parametrize(
-    "kind, solver",
-    [
-        ("poisson", nd.Exact),
-        ("binomial", nd.Exact),
-        slow("noise", nd.Euler),
-        slow("scaled", nd.Heun),
-    ],
-)
-def test_random_input_has_the_same_statistics(kind, solver, brian2_by_numpy):
-    """Independent units, each a sample: rates and intervals, and the covariance of units is 0."""
-    noise = {"noise": ("(m - v)/tau + s*sqrt(2/tau)*xi", {"m": 15*mV, "s": 5*mV}),
-             "scaled": ("(m - v)/tau + s*v*sqrt(2/tau)*xi", {"m": 19*mV, "s": 0.3})}  # fmt: skip
-    text, values = noise.get(kind, ("-v/tau", {}))
-    given = [] if kind in noise else [
-        nd.PoissonInput("E.v", rate=8000*Hz, weight=0.12*mV) if kind == "poisson" else
-        nd.PoissonInput("E.v", rate=40*Hz, weight=0.12*mV, n_sources=200)
-    ]  # fmt: skip
-    network = nd.Network({"E": leaky(N_UNITS, text, v=spread(0, 0.02), **values)}, given)
-    brian2_by_numpy.seed(11)
-    here, there = run_both(network, solver(DT), 1.0, rng=5)
-    found = [spikes_here(here, "E"), spikes_there(there.monitors["E.spike"], 1e-4)]
-    rates, cvs = zip(*(rates_and_intervals(s[:, 0], s[:, 1], N_UNITS, 1.0) for s in found))
-    assert_same_mean(*rates)
-    assert_same_mean(*cvs)
-    for spikes in found:  # of independent units the variance of the sum is the sum of variances
-        counts = np.zeros((100, N_UNITS))
-        np.add.at(counts, (spikes[:, 0] // 100, spikes[:, 1]), 1)
-        ratio = counts[20:].sum(axis=1).var(ddof=1) / counts[20:].var(axis=0, ddof=1).sum()
-        assert abs(ratio - 1) < 4.5 * np.sqrt(2 / 79)
-
-
-@pytest.mark.slow
-def test_shared_poisson_sources_have_the_same_statistics(brian2_by_numpy):
-    """40 separate groups of 5 units, each with 10 of 20 common sources: also how units correlate."""
-    n_groups, n_pre, n_post = 40, 20, 5
-    rng = np.random.default_rng(1)
-    chosen = np.array([rng.permutation(n_pre) < 10 for _ in range(n_groups * n_post)])
-    blocks = np.kron(np.eye(n_groups), np.ones((n_post, n_pre)))
-    W = blocks * np.tile(chosen, (1, n_groups)) * 3.5e-3
-    rate = np.tile(np.linspace(20, 60, n_pre), n_groups)
-    network = nd.Network(
-        {"P": nd.poisson_source(n_groups * n_pre, rate=rate), "E": leaky(n_groups * n_post)},
-        [nd.Coupling("P.spike", "E.v", sparse.csr_array(W), delay=1*ms)],
-    )  # fmt: skip
-    brian2_by_numpy.seed(12)
-    here, there = run_both(network, nd.Exact(DT), 2.0, rng=6)
-    sources, counts = [], []
-    for k in range(2):
-        pair = [spikes_there(there.monitors[f"{name}.spike"], 1e-4) if k else
-                spikes_here(here, name) for name in "PE"]  # fmt: skip
-        sources.append(np.bincount(pair[0][:, 1], minlength=n_groups * n_pre))
-        binned = np.zeros((n_groups * n_post, 100))  # of 20 ms
-        np.add.at(binned, (pair[1][:, 1], pair[1][:, 0] // 200), 1)
-        counts.append(binned)
-    assert_same_mean(*(c - 2.0 * rate for c in sources))
-    groups = [c.sum(axis=1).reshape(n_groups, n_post).mean(axis=1) for c in counts]
-    assert_same_mean(*groups)
-    assert groups[0].mean() > 10
-    pairs = np.triu_indices(n_post, 1)
-    correlations = [
-        [np.corrcoef(group)[pairs].mean() for group in c.reshape(n_groups, n_post, -1)]
-        for c in counts
-    ]
-    assert_same_mean(*correlations)
-    assert np.mean(correlations[0]) > 0.2
