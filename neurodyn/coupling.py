@@ -140,8 +140,9 @@ def _checked_delay(delay: Any, weights: Weights, label: str) -> float | SynapseD
             f"`delay` of {label}: one delay a synapse needs sparse or dense weights; these are "
             f"{weights.kind}"
         )
-    names = {"sparse": "data", "dense": "W"}
-    expected = weights.parameters[names[weights.kind]].shape
+    # a full matrix, transposed or not, is [post, pre]; sparse weights go by the values they hold
+    is_dense = weights.kind == "dense"
+    expected = weights.shape if is_dense else weights.parameters["data"].shape
     if array.shape not in (expected, (int(np.prod(expected)),)):
         raise ValueError(
             f"`delay` of {label} must be one number or one a synapse, {expected}; got shape "

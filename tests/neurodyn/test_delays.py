@@ -105,3 +105,21 @@ def test_coupling_keeps_delays_packed_and_takes_those_of_another():
     assert (same.delay, same.n_delays, same.max_delay) == (2e-3, 1, 2e-3)
     none = Sparse.from_synapses(np.zeros(0, int), np.zeros(0, int), 1.0, (20, 20))
     assert nd.Coupling("E.spike", "E.I", none, delay=np.zeros(0)).delay == 0.0
+
+
+def test_delays_of_a_transposed_matrix_are_post_by_pre():
+    """As its weights are, whatever shape the matrix has that is transposed."""
+    delay = np.array([[1, 2, 3], [4, 5, 6]]) * 1e-3
+    weights = nd.weights.Transpose(np.arange(1.0, 7.0).reshape(3, 2))
+    net = nd.Network(
+        {"S": nd.spike_source(3, time=[0.0, 0.0, 0.0], unit=[0, 1, 2]),
+         "P": nd.Population(2, "dx/dt = 0/second : 1")},
+        [nd.Coupling("S.spike", "P.x", weights, delay=delay)],
+    )  # fmt: skip
+    x = nd.simulate(net, nd.Euler(1e-3), 9e-3, record=["P.x"])["P.x"].values[0]
+    expected = np.zeros((8, 2))
+    for post in range(2):
+        expected[np.arange(3) + 3 * post + 1, post] = weights.to_dense()[post]
+    np.testing.assert_array_equal(np.diff(x, axis=0), expected)
+    with pytest.raises(ValueError, match=r"one a synapse, \(2, 3\); got shape \(3, 2\)"):
+        nd.Coupling("S.spike", "P.x", weights, delay=delay.T)
