@@ -19,6 +19,7 @@ from neurodyn.interop.export_couplings import (
 from neurodyn.interop.export_groups import GroupPlan, InputNames, set_values
 from neurodyn.interop.export_plasticity import PlasticPlan
 from neurodyn.interop.obstacles import Obstacles
+from neurodyn.simulation.preparation import INITIAL, SIGNAL
 from neurodyn.solvers import Solver
 from neurodyn.unit_check import import_brian2
 from neurodyn.units import SECOND, Hz
@@ -127,10 +128,6 @@ def to_brian2(
         export.discard()
         raise
     return export.result()
-
-
-#: Numbers by which runs tell the purposes of random streams, as in `neurodyn.simulation`.
-INITIAL, SIGNAL = 0, 2
 
 
 def _seed(root, purpose: int, trial: int, extra: tuple[int, ...] = ()) -> np.random.SeedSequence:
