@@ -239,10 +239,13 @@ CHAOTIC = "Signed gains, eta = 0.2: operator error at the last step"
 
 
 def test_the_claim_on_a_chaotic_run_cannot_be_expected_to_hold():
-    """Rounding errors in the first gains grow to the size of the error itself."""
+    """Rounding errors in the first gains grow to the size of the error itself.
+
+    Two starts in three end within 0.1 of each other: 32 all do with odds of 1 in 10^5.
+    """
     V = frames.orthogonal(2, np.random.default_rng(42069))
     C = (V * [6, 0.01]) @ V.T
-    starts = (0.0, 1e-15, 1e-14, 1e-13)
+    starts = np.geomspace(1e-15, 1e-12, 32)
     W = frames.mercedes()
     last = [float(model.operator_error(model.response_covariance(
         W, model.adapt_offline(W, C, g, eta=0.2, steps=5000, every=5000).final, C)))
