@@ -7,8 +7,10 @@ are in ascending order of units however many parts there are, every sum over the
 a run gives the same bytes on any number of threads.
 
 Delivery functions add what arrives in this step onto ``out`` (trial, unit), the units from number
-``first`` on; ``targets`` of sparse weights count from there. Indices are unsigned because for a
-signed one numba allows for counting from the end.
+``first`` on; ``targets`` of sparse weights count from there. Where a source has few synapses of
+each delay, its spikes are *scheduled* instead when they are emitted, in rows of what is pending for
+each of the next steps; sums over them go by step of emission, then by coupling and unit. Indices
+are unsigned because for a signed one numba allows for counting from the end.
 """
 
 import numpy as np
@@ -123,6 +125,36 @@ def deliver_sparse_by_source(spikes, counts, parts, step, delays, first, runs, t
                         run = np.uint64(source * n_delays + d)
                         for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
                             row[np.uint64(targets[q])] += weight
+
+
+def schedule(
+    spikes, counts, parts, step, earliest, delays, runs, targets, which, w, pending
+):
+    """Add what the spikes of `step` will do to what is `pending` (slot, trial, unit).
+
+    What arrives before step `earliest` has been delivered already, in the run before this one.
+    """
+    slot = step & (spikes.shape[0] - 1)
+    mask = pending.shape[0] - 1
+    for trial in range(pending.shape[1]):
+        plane = pending[:, trial]
+        for part in range(counts.shape[2]):
+            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                source = np.uint64(spikes[slot, trial, k])
+                for q in range(np.uint64(runs[source]), np.uint64(runs[source + _ONE_WORD])):
+                    arrival = step + delays[np.uint64(which[q])]
+                    if arrival >= earliest:
+                        plane[np.uint64(arrival & mask), np.uint64(targets[q])] += w[q]
+
+
+def take_pending(pending, step, out):
+    """Add what was scheduled for this step, and forget it."""
+    slot = step & (pending.shape[0] - 1)
+    for trial in range(out.shape[0]):
+        row, new = out[trial], pending[slot, trial]
+        for i in range(row.size):
+            row[i] += new[i]
+            new[i] = ZERO
 
 
 def deliver_dense(spikes, counts, parts, step, delays, first, WT, out):

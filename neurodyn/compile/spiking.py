@@ -53,6 +53,9 @@ class SpikeWriter:
             return plastic
         found = ["_part", "_progress", "_interval", "_words", "_counts"]
         found += [f"{name}_first" for name in self.writer.names]
+        if self.structure.scheduled:
+            found += ["_scheduled", "_look_back"]
+            found += [self._pending(p, target) for p, target in self.structure.scheduled]
         for _, name, population in self.spiking:
             arrays = (*RING_ARGUMENTS, *EMITTER_ARGUMENTS[population.spikes])
             found += [f"{name}_{what}" for what in arrays]
@@ -149,6 +152,7 @@ class SpikeWriter:
                 "if _interval > 0 and step_ % _interval == 0:",
                 "    wait_for_all(_progress, _part, step_ + 1)",
             ]
+        parts += self._schedule()
         parts += self._arrive()
         for p, name, population in self.spiking:
             parts.append(self._reset(p, name, population))
@@ -200,6 +204,37 @@ class SpikeWriter:
             self.writer.functions.add("begin_rest")
         return found
 
+    def _pending(self, p: int, target: str) -> str:
+        return f"{self.writer.names[p]}_pending_{target}"
+
+    def _schedule(self) -> list[str]:
+        """Schedule the spikes that are known by now: those of this step, if no part waits longer.
+
+        In the first step of a call also those before it that are not scheduled yet: after a run
+        that this one continues, all on their way.
+        """
+        found = []
+        for c in self.structure.spike_couplings:
+            coupling = self.structure.couplings[c]
+            (source, _), (p, target) = coupling.source, coupling.target
+            pre = self.writer.names[source]
+            for term, kind in enumerate(coupling.kinds):
+                if kind == "scheduled":
+                    arrays = ", ".join(f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind])
+                    found.append(
+                        f"    schedule({pre}_spikes, {pre}_count, {pre}_parts, emitted_, "
+                        f"first_step, _S{c}_delays, {arrays}, {self._pending(p, target)})"
+                    )
+        if not found:
+            return []
+        self.writer.functions |= {"schedule", "take_pending"}
+        return [
+            "known_ = step_ if _interval == 0 or step_ % _interval == 0 else first_step - 1",
+            "for emitted_ in range(max(_scheduled[0] + 1, first_step - _look_back), known_ + 1):",
+            *found,
+            "_scheduled[0] = max(_scheduled[0], known_)",
+        ]
+
     def _arrive(self) -> list[str]:
         """Add the spikes that arrive in this step to their targets."""
         found, settled = [], []
@@ -215,6 +250,10 @@ class SpikeWriter:
                 else:
                     found.append(f"clear({slot})  # {target}")
                     self.writer.functions.add("clear")
+        for p, target in self.structure.scheduled:
+            found.append(
+                f"take_pending({self._pending(p, target)}, step_, {self._onto(p, target)})"
+            )
         for c in self.structure.spike_couplings:
             found += self._deliver(c)
         for k, (p, target) in enumerate(self.structure.poisson_inputs):
@@ -242,13 +281,15 @@ class SpikeWriter:
             return [self.plastic[c].on_pre()]
         found = [f"# {label}"]
         for term, kind in enumerate(coupling.kinds):
+            if kind == "scheduled":
+                continue
             arrays = ", ".join(f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind])
             found.append(
                 f"deliver_{kind}({pre}_spikes, {pre}_count, {pre}_parts, step_, _S{c}_delays, "
                 f"{post}_first, {arrays}, {self._onto(p, target)})"
             )
             self.writer.functions.add(f"deliver_{kind}")
-        return found
+        return found if len(found) > 1 else []
 
     def _reset(self, p: int, name: str, population) -> str:
         """Loop over the units that have spiked in this step."""

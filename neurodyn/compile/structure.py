@@ -187,6 +187,12 @@ class Structure:
         return tuple(c for c, k in enumerate(self.couplings) if k.carries_spikes)
 
     @cached_property
+    def scheduled(self) -> tuple[tuple[int, str], ...]:
+        """Targets of couplings whose spikes are scheduled when they are emitted."""
+        found = (c.target for c in self.couplings if "scheduled" in c.kinds)
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
     def noise_streams(self) -> tuple[tuple[int, str], ...]:
         """Every noise variable; its position is the number of its random stream."""
         return tuple(

@@ -57,6 +57,10 @@ class SpikeSetting:
         self.couplings = couplings
         every = [d for steps, _ in self.delays for d in steps]
         self.max_delay = max(every, default=0)
+        self.look_back = max(
+            (steps[-1] for (steps, _), c in zip(self.delays, self.structure.spike_couplings)
+             if "scheduled" in self.structure.couplings[c].kinds), default=0,
+        )  # fmt: skip
         self.min_delay = min(every, default=0)
         self.poisson = [self._poisson(s) for s in self.network.poisson_inputs]
         self.log_rest = {
@@ -206,6 +210,9 @@ class BlockSpikes:
         for part in parts:
             self._silence_filling(part)
         self.weights = [setting.coupling_arguments(part.units) for part in parts]
+        self.pending = [self._pending(part) for part in parts]
+        # the last step whose spikes are scheduled, for each part
+        self.scheduled = [np.full(1, -1, np.int64) for _ in parts]
         self.poisson = [setting.poisson_arguments(part.units) for part in parts]
 
     def _kept(self, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -213,6 +220,14 @@ class BlockSpikes:
             np.empty(max(1, self.room * size * self.n_trials), np.int32),
             np.zeros((self.room, self.n_trials), np.int32),
         )
+
+    def _pending(self, part) -> list[np.ndarray]:
+        """What is scheduled for the next steps (slot, trial, unit), for each target of it."""
+        slots = 1 << int(np.ceil(np.log2(self.setting.look_back + 1)))
+        return [
+            aligned(np.zeros((slots, *part.workspaces[p].shape[1:]), part.workspaces[p].dtype))
+            for p, _ in self.structure.scheduled
+        ]
 
     def _emitter(self, p: int, part) -> list[np.ndarray]:
         """Arrays of `EMITTER_ARGUMENTS`, and the refractory times, of one population's part."""
@@ -263,6 +278,8 @@ class BlockSpikes:
         part = self.parts[k]
         found = [k, self.progress, self.interval, self.words[k], self.counts[k]]
         found += [units.start for units in part.units]
+        if self.structure.scheduled:
+            found += [self.scheduled[k], self.setting.look_back, *self.pending[k]]
         for p in self.spiking:
             found += [self.ring[p], self.count[p], self.bounds[p], *self.kept[k][p]]
             found += self.emitters[k][p]
@@ -289,7 +306,8 @@ class BlockSpikes:
 
     def _changing(self) -> list[np.ndarray]:
         """Arrays that a call changes and the next one needs."""
-        found = [*self.ring.values(), *self.count.values()]
+        found = [*self.ring.values(), *self.count.values(), *self.scheduled]
+        found += [array for pending in self.pending for array in pending]
         for part, emitters in zip(self.parts, self.emitters, strict=True):
             for p, structure in enumerate(self.structure.populations):
                 if structure.refractory:

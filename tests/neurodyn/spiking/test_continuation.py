@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import neurodyn as nd
+from neurodyn.weights import delivery
 
 DT = 1e-4
 
@@ -93,9 +94,12 @@ def test_a_source_of_another_rate_is_drawn_anew(net):
     assert abs(after.sizes["chance.spike"] - 400) < 5 * np.sqrt(400)
 
 
-@pytest.fixture(scope="module")
-def large():
+@pytest.fixture(params=["looked for by delay", "scheduled"])
+def large(request, monkeypatch):
     """Large enough for threads to share one trial: 3,000 and 1,200 units, delays of 1 ms."""
+    scheduled = request.param == "scheduled"
+    monkeypatch.setattr(delivery, "_SHORT_RUN", np.inf if scheduled else 0)
+
     def population(size):
         return nd.Population(
             size, "dv/dt = -v/tau : 1 (unless refractory)", threshold="v > theta", reset="v = 0",
@@ -133,14 +137,15 @@ def test_threads_that_share_a_trial_change_nothing(large):
     for threads in (2, 3):
         for variable in runs[1].data_vars:
             assert_array_equal(runs[threads][variable].values, runs[1][variable].values, variable)
-    halves = [nd.simulate(large, nd.Exact(DT), 0.05, rng=4, dtype="float32", threads=2)]
-    halves.append(nd.simulate(large, nd.Exact(DT), 0.05, initial=halves[0], dtype="float32",
+    # the second half begins between two points at which threads wait for each other
+    halves = [nd.simulate(large, nd.Exact(DT), 0.0503, rng=4, dtype="float32", threads=2)]
+    halves.append(nd.simulate(large, nd.Exact(DT), 0.0497, initial=halves[0], dtype="float32",
                               threads=3))  # fmt: skip
     for got, expected in zip(spikes(*halves, name="E"), spikes(runs[1], name="E"), strict=True):
         assert_array_equal(got, expected)
 
 
-def test_threads_stop_at_the_same_explosion(large):
+def test_threads_stop_at_the_same_explosion():
     """The bad step is found by running again, with all threads."""
     net = nd.Network(
         {"A": nd.Population(9000, "dv/dt = a*v**2/second : 1", threshold="t < 0*second",

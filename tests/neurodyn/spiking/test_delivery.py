@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 import neurodyn as nd
+from neurodyn.weights import delivery
 from neurodyn.weights.delivery import delivery_arrays, delivery_kind
 from neurodyn.weights.sparse import index_dtype
 from tests.naive_spiking import Synapses, Units, run
@@ -105,9 +106,11 @@ def test_every_kind_of_weights_onto_every_kind_of_target():
     compare(ds, run(twins(), synapses, n), n)
 
 
-@pytest.fixture(scope="module")
-def many_delays():
+@pytest.fixture(params=["looked for by delay", "scheduled"])
+def many_delays(request, monkeypatch):
     """Couplings with one delay a synapse, sparse, dense and with several synapses of one pair."""
+    scheduled = request.param == "scheduled"
+    monkeypatch.setattr(delivery, "_SHORT_RUN", np.inf if scheduled else 0)
     rng = np.random.default_rng(1)
     sparse = sp.csr_array(random_matrix(rng, (N_E, N_I), 0.7))
     steps_sparse = rng.integers(0, 30, sparse.nnz)
@@ -128,6 +131,8 @@ def many_delays():
         Synapses.of("E", "I", "g", dense, steps_dense),
         Synapses("E", "E", "v", pre, post, weight, steps),
     ]
+    kinds = {kind for c in net.structure("float64").couplings for kind in c.kinds}
+    assert kinds == {"scheduled" if scheduled else "sparse"}
     return net, synapses
 
 
@@ -201,7 +206,8 @@ def test_delivery_by_source_is_found_and_kept_apart():
         assert_array_equal(targets[runs[j] : runs[j + 1]], np.flatnonzero(pattern.toarray()[:, j]))
 
 
-def test_runs_are_cut_at_the_targets_of_a_part():
+def test_runs_are_cut_at_the_targets_of_a_part(monkeypatch):
+    monkeypatch.setattr(delivery, "_SHORT_RUN", 0)
     W = sp.random_array((200, 60), density=0.3, rng=np.random.default_rng(0)).tocsr()
     delay = np.random.default_rng(1).integers(0, 5, W.nnz)
     weights = nd.weights.Sparse(W)
@@ -235,7 +241,42 @@ def test_transposed_sparse_weights_with_one_delay_a_synapse():
     compare(ds, run(twins(), synapses, 300), 300)
 
 
-def test_layout_is_kept_for_the_next_run_but_not_for_other_cuts():
+def test_few_synapses_of_each_delay_are_scheduled():
+    """Below 6 for each source and delay; below 24 if what is pending fits into the cache."""
+    for n_post, n_synapses, expected in (
+        (200, 24 * 60 * 50 - 1, "scheduled"),
+        (200, 24 * 60 * 50, "sparse"),
+        (20_000, 6 * 60 * 50 - 1, "scheduled"),
+        (20_000, 6 * 60 * 50, "sparse"),
+    ):
+        weights = nd.weights.sparse_random(
+            (n_post, 60), n_synapses=n_synapses, weight=lambda rng, n: rng.random(n), rng=0
+        )
+        assert delivery_kind(weights, 50) == expected
+        assert delivery_kind(weights) == "sparse"
+
+
+def test_scheduled_synapses_of_a_part():
+    weights = nd.weights.sparse_random(
+        (200, 60), n_synapses=900, weight=lambda rng, n: rng.random(n), rng=0
+    )
+    which = np.random.default_rng(1).integers(0, 5, 900).astype(np.uint8)
+    post = np.repeat(np.arange(200), np.diff(weights.indptr))
+    for first, last in ((0, 200), (0, 64), (64, 200), (64, 64)):
+        runs, targets, delays, w = delivery_arrays(
+            weights, np.float32, which, 5, slice(first, last)
+        )
+        assert (targets.dtype, delays.dtype, w.dtype) == (np.uint16, np.uint8, np.float32)
+        for j in range(60):
+            mine = (weights.indices == j) & (post >= first) & (post < last)
+            run = slice(runs[j], runs[j + 1])
+            assert_array_equal(targets[run], post[mine] - first)
+            assert_array_equal(delays[run], which[mine])
+            assert_array_equal(w[run], weights.data[mine].astype(np.float32))
+
+
+def test_layout_is_kept_for_the_next_run_but_not_for_other_cuts(monkeypatch):
+    monkeypatch.setattr(delivery, "_SHORT_RUN", 0)
     weights = nd.weights.sparse_random((200, 60), n_synapses=3000, rng=0)
     delay = np.random.default_rng(1).integers(0, 5, 3000)
 
@@ -263,17 +304,18 @@ def test_a_weight_of_each_source_is_not_believed_too_early():
     assert delivery_kind(weights.with_parameters(data=data)) == "sparse"
 
 
-@pytest.mark.parametrize("by_source", [False, True])
+@pytest.mark.parametrize("kind", ["sparse", "sparse_by_source", "scheduled"])
 @pytest.mark.parametrize("trials", [1, 2])
-def test_more_spikes_than_are_fetched_at_once(by_source, trials):
+def test_more_spikes_than_are_fetched_at_once(kind, trials, monkeypatch):
     """All of 900 sources spike in one step; their synapses have seven delays, and some have none."""
+    monkeypatch.setattr(delivery, "_SHORT_RUN", np.inf if kind == "scheduled" else 0)
     rng, n_pre, n_post, n_synapses = np.random.default_rng(0), 900, 50, 20_000
     own = rng.integers(1, 40, n_pre) / 64
     weights = nd.weights.sparse_random(
         (n_post, n_pre), n_synapses=n_synapses, rng=rng,
-        weight=own if by_source else lambda rng, n: rng.integers(-20, 40, n) / 64,
+        weight=own if kind == "sparse_by_source" else lambda rng, n: rng.integers(-20, 40, n) / 64,
     )  # fmt: skip
-    assert delivery_kind(weights, 7) == ("sparse_by_source" if by_source else "sparse")
+    assert delivery_kind(weights, 7) == kind
     steps = rng.choice([0, 1, 2, 3, 7, 8, 21], n_synapses)
     net = nd.Network(
         {"S": nd.spike_source(n_pre, time=np.full(n_pre, 4 * DT), unit=np.arange(n_pre)),
