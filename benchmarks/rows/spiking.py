@@ -116,7 +116,7 @@ def _against(name: str, what: str, bound: str, theirs: Seconds | None, ours: Sec
     if not (whole := theirs.more.get("program_cpu")):
         return [loop]
     program = Line(name, what, bound, Ratio.of(whole, ours.cpu))
-    return [program, dataclasses.replace(loop, what=f"{what}, its time loop alone", bound="")]
+    return [program, dataclasses.replace(loop, what=f"{what}, its time loop alone", required="")]
 
 
 def _check_with_twin(bench: Bench, row: str, problem: SpikingProblem, found: Comparison) -> None:
