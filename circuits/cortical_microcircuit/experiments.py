@@ -42,7 +42,7 @@ def spontaneous_activity(*, size: Literal["fast", "full"] = "fast", rng: int = 0
     Parameters
     ----------
     size : {"fast", "full"}
-        10 s of a tenth of the network, or 60 s of all of it: 6 GB, and some minutes.
+        10 s of a tenth of the network, or 60 s of all of it: 5 GB, and some minutes.
     rng : int
         Seed of the synapses, first potentials and background.
     scale : float, optional
@@ -78,7 +78,7 @@ def constant_background(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     Parameters
     ----------
     size : {"fast", "full"}
-        5 s of three tenths of the network, or 60 s of all of it: 6 GB, and some minutes.
+        5 s of three tenths of the network, or 60 s of all of it: 5 GB, and some minutes.
     rng : int
         Seed of the synapses and first potentials.
     scale : float, optional
