@@ -125,7 +125,8 @@ def _memories() -> list[Claim]:
               ratio("correlation", control, group="assembly 1", phase="stored"), experiment),
         Claim("Balanced again: rate of an assembly over the control group's",
               "[abstract] indiscernible from the background", 1, within(1, absolute=0.2),
-              ratio("rate", control, group="assembly 1", phase="rebalanced"), experiment),
+              ratio("rate", control, group="assembly 1", phase="rebalanced"), experiment,
+              note="thought to fail at fast size because learning has not ended after 60 s"),
         Claim("Balanced again: inhibition of an assembly over that of the control group",
               "[derived] detailed balance", "> 1", at_least(1.1),
               ratio("inhibition", control, group="assembly 1", phase="rebalanced"), experiment),
@@ -139,7 +140,9 @@ def _memories() -> list[Claim]:
               ratio("rate", {"phase": "rebalanced"}, group="assembly 2", phase="cue"), experiment),
         Claim("Cue to assembly 1: rate of the control group, over before",
               "[Fig. 4] nearly unaffected", 1, within(1, absolute=0.5),
-              ratio("rate", {"phase": "rebalanced"}, group="control", phase="cue"), experiment),
+              ratio("rate", {"phase": "rebalanced"}, group="control", phase="cue"), experiment,
+              note="thought to fail at fast size because spikes of a small network are more "
+                   "correlated: the assembly fires at 60 Hz instead of 40"),
     ]
 
 

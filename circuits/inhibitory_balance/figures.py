@@ -92,7 +92,8 @@ def memories(ds: xr.Dataset) -> Figure:
                         ha="left" if label == "stored" else "right", va="bottom")
         ax.set(xlabel="time (s)", ylabel="rate (Hz)", yscale="log", xlim=(0, starts[-1]),
                title="rates, one run")
-        ax.legend(ncols=5, loc="upper left", bbox_to_anchor=(0.03, 1))
+        ax.legend(ncols=5, loc="upper left", bbox_to_anchor=(0.03, 1), columnspacing=1,
+                  handlelength=1.2)
         axes.append(ax)
         panels = (("rate", "rate (Hz)", "log"), ("inhibition", "inhibition (nS)", "linear"),
                   ("cv", "CV of the intervals", "linear"),
