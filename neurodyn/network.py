@@ -25,6 +25,7 @@ from neurodyn.population import Frozen, Population, checked_array, listed, sugge
 from neurodyn.units import DIMENSIONLESS, UnitError, format_dimension, to_si
 from neurodyn.weights import as_weights
 from neurodyn.weights.delivery import delivery_kind
+from neurodyn.weights.delivery_groups import group_kind
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
@@ -290,11 +291,12 @@ class Network(Frozen):
         index = {name: p for p, name in enumerate(self.populations)}
         places = {n: (index[n.rpartition(".")[0]], n.rpartition(".")[2]) for n in self._ends()}
         populations = tuple(self._population_structure(n, driven) for n in self.populations)
+        groups = self._groups(plastic)
         couplings = tuple(
             CouplingStructure(
                 places[c.source],
                 places[c.target],
-                self._kinds(c, plastic),
+                self._kinds(c, plastic, groups),
                 self.rules.get(k) if plastic else None,
             )
             for k, c in enumerate(self.couplings)
@@ -307,14 +309,24 @@ class Network(Frozen):
         ends = [name for c in self.couplings for name in (c.source, c.target)]
         return [*ends, *(c.target for c in self.poisson_inputs)]
 
+    def _groups(self, plastic: bool) -> dict[str, str]:
+        """How couplings whose synapses have several delays are delivered, by their source."""
+        found: dict[str, list[Coupling]] = {}
+        for c in self.couplings:
+            if c.n_delays > 1 and not (plastic and c.plasticity is not None):
+                found.setdefault(c.source, []).append(c)
+        return {source: group_kind(couplings) for source, couplings in found.items()}
+
     @staticmethod
-    def _kinds(coupling: Coupling, plastic: bool) -> tuple[str, ...]:
+    def _kinds(coupling: Coupling, plastic: bool, groups: Mapping[str, str]) -> tuple[str, ...]:
         if plastic and coupling.plasticity is not None:
             is_dense = coupling.weights.kind == "dense"
             return ("plastic_dense" if is_dense else "plastic_sparse",)
         if not coupling.carries_spikes:
             return tuple(term.kind for term in coupling.weights.terms)
-        return tuple(delivery_kind(term, coupling.n_delays) for term in coupling.weights.terms)
+        if coupling.n_delays > 1:
+            return (groups[coupling.source],) * len(coupling.weights.terms)
+        return tuple(delivery_kind(term) for term in coupling.weights.terms)
 
     def _population_structure(self, name: str, driven: Sequence[str]) -> PopulationStructure:
         population = self.populations[name]

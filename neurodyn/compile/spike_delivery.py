@@ -7,10 +7,12 @@ are in ascending order of units however many parts there are, every sum over the
 a run gives the same bytes on any number of threads.
 
 Delivery functions add what arrives in this step onto ``out`` (trial, unit), the units from number
-``first`` on; ``targets`` of sparse weights count from there. Where a source has few synapses of
-each delay, its spikes are *scheduled* instead when they are emitted, in rows of what is pending for
-each of the next steps; sums over them go by step of emission, then by coupling and unit. Indices
-are unsigned because for a signed one numba allows for counting from the end.
+``first`` on; ``targets`` of sparse weights count from there. Where synapses have several delays,
+all that the spikes of one population reach through them are segments of the rows of ``pending``
+(slot, trial, place). *Together*, there is one slot, for what arrives in this step, looked for among
+the spikes of the last ones. *Scheduled*, there is one for each of the next steps, and spikes add to
+them when they are emitted; sums then go by step of emission and unit. Indices are unsigned because
+for a signed one numba allows for counting from the end.
 """
 
 import numpy as np
@@ -58,79 +60,68 @@ def keep_spikes(spikes, counts, slot, part, place, step_in_call, kept, kept_coun
     return at
 
 
-#: Runs of synapses that are fetched from memory at once, so that they fit into the cache.
-_RUNS_AHEAD = 512
-
-
-def fetch_runs(spikes, counts, parts, trial, step, delays, begin, runs, targets, w):
-    """Ask for the synapses of the next spikes that arrive, by delay; returns with which it ended.
-
-    ``w`` are weights of synapses; else it is `targets` again.
-    """
-    mask = spikes.shape[0] - 1
-    n_delays = delays.size
-    d = begin
-    n_runs = 0
-    while d < n_delays and n_runs < _RUNS_AHEAD:
-        slot = (step - delays[d]) & mask
-        for part in range(counts.shape[2]):
-            n_runs += counts[slot, trial, part]
-            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
-                run = np.uint64(spikes[slot, trial, k] * n_delays + d)
-                first, last = np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])
-                _prefetch(targets, first)
-                _prefetch(w, first)
-                _prefetch(w, max(first, last - _ONE_WORD))
-        d += 1
-    return d
-
-
 def deliver_sparse(spikes, counts, parts, step, delays, first, runs, targets, w, out):
-    mask = spikes.shape[0] - 1
-    n_delays = delays.size
+    slot = (step - delays[0]) & (spikes.shape[0] - 1)
     for trial in range(out.shape[0]):
         row = out[trial]
-        end = 0
-        while end < n_delays:
-            begin = end
-            end = fetch_runs(
-                spikes, counts, parts, trial, step, delays, begin, runs, targets, w
-            )
-            for d in range(begin, end):
-                slot = (step - delays[d]) & mask
-                for part in range(counts.shape[2]):
-                    for k in range(parts[part], parts[part] + counts[slot, trial, part]):
-                        run = np.uint64(spikes[slot, trial, k] * n_delays + d)
-                        for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
-                            row[np.uint64(targets[q])] += w[q]
+        for part in range(counts.shape[2]):
+            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                source = np.uint64(spikes[slot, trial, k])
+                for q in range(np.uint64(runs[source]), np.uint64(runs[source + _ONE_WORD])):
+                    row[np.uint64(targets[q])] += w[q]
 
 
 def deliver_sparse_by_source(spikes, counts, parts, step, delays, first, runs, targets, w, out):
-    mask = spikes.shape[0] - 1
-    n_delays = delays.size
+    slot = (step - delays[0]) & (spikes.shape[0] - 1)
     for trial in range(out.shape[0]):
         row = out[trial]
-        end = 0
-        while end < n_delays:
-            begin = end
-            end = fetch_runs(
-                spikes, counts, parts, trial, step, delays, begin, runs, targets, targets
-            )
-            for d in range(begin, end):
-                slot = (step - delays[d]) & mask
-                for part in range(counts.shape[2]):
-                    for k in range(parts[part], parts[part] + counts[slot, trial, part]):
-                        source = spikes[slot, trial, k]
-                        weight = w[source]
-                        run = np.uint64(source * n_delays + d)
-                        for q in range(np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])):
-                            row[np.uint64(targets[q])] += weight
+        for part in range(counts.shape[2]):
+            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                source = np.uint64(spikes[slot, trial, k])
+                weight = w[source]
+                for q in range(np.uint64(runs[source]), np.uint64(runs[source + _ONE_WORD])):
+                    row[np.uint64(targets[q])] += weight
+
+
+def deliver_together(spikes, counts, parts, step, delays, runs, targets, w, bounds, pending):
+    """Add what arrives in this step to what is pending; ``bounds`` (n, 2) is room for runs.
+
+    Runs of synapses are asked for n at a time before they are added: where one ends is only known
+    when that has come from memory, and a processor that waits for it cannot look at the next.
+    """
+    mask = spikes.shape[0] - 1
+    n_delays = delays.size
+    for trial in range(pending.shape[1]):
+        row = pending[0, trial]
+        n = 0
+        for d in range(n_delays):
+            slot = (step - delays[d]) & mask
+            for part in range(counts.shape[2]):
+                for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+                    run = np.uint64(spikes[slot, trial, k] * n_delays + d)
+                    first, last = np.uint64(runs[run]), np.uint64(runs[run + _ONE_WORD])
+                    _prefetch(targets, first)
+                    _prefetch(w, first)
+                    _prefetch(w, last)
+                    bounds[n, 0] = first
+                    bounds[n, 1] = last
+                    n += 1
+                    if n == bounds.shape[0]:
+                        add_runs(bounds, n, targets, w, row)
+                        n = 0
+        add_runs(bounds, n, targets, w, row)
+
+
+def add_runs(bounds, n, targets, w, row):
+    for j in range(n):
+        for q in range(np.uint64(bounds[j, 0]), np.uint64(bounds[j, 1])):
+            row[np.uint64(targets[q])] += w[q]
 
 
 def schedule(
     spikes, counts, parts, step, earliest, delays, runs, targets, which, w, pending
 ):
-    """Add what the spikes of `step` will do to what is `pending` (slot, trial, unit).
+    """Add what the spikes of `step` will do to what is pending for the steps to come.
 
     What arrives before step `earliest` has been delivered already, in the run before this one.
     """
@@ -147,11 +138,12 @@ def schedule(
                         plane[np.uint64(arrival & mask), np.uint64(targets[q])] += w[q]
 
 
-def take_pending(pending, step, out):
-    """Add what was scheduled for this step, and forget it."""
+def take_pending(pending, step, begin, out):
+    """Add what is pending for this step in the segment from `begin` on, and forget it."""
     slot = step & (pending.shape[0] - 1)
     for trial in range(out.shape[0]):
-        row, new = out[trial], pending[slot, trial]
+        row = out[trial]
+        new = pending[slot, trial, begin : begin + row.size]
         for i in range(row.size):
             row[i] += new[i]
             new[i] = ZERO

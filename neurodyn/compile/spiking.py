@@ -16,9 +16,10 @@ from neurodyn.compile.expressions import indicator, select, to_sympy
 from neurodyn.compile.plastic import PlasticCoupling
 from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
-from neurodyn.compile.structure import RANDOM_STREAMS, UNTIL, arriving
+from neurodyn.compile.structure import RANDOM_STREAMS, SPIKE, UNTIL, arriving
 from neurodyn.statements import RAND
 from neurodyn.weights.delivery import DELIVERY_ARRAYS
+from neurodyn.weights.delivery_groups import GROUP_ARRAYS
 
 #: Name of the local variable that is 1 unless the unit is refractory.
 ACTIVE = "_active"
@@ -53,18 +54,23 @@ class SpikeWriter:
             return plastic
         found = ["_part", "_progress", "_interval", "_words", "_counts"]
         found += [f"{name}_first" for name in self.writer.names]
-        if self.structure.scheduled:
-            found += ["_scheduled", "_look_back"]
-            found += [self._pending(p, target) for p, target in self.structure.scheduled]
         for _, name, population in self.spiking:
             arrays = (*RING_ARGUMENTS, *EMITTER_ARGUMENTS[population.spikes])
             found += [f"{name}_{what}" for what in arrays]
             if population.refractory:
                 found.append(f"{name}_rest")
         for c in self.structure.spike_couplings:
+            kinds = self.structure.couplings[c].kinds
+            if kinds[0] in GROUP_ARRAYS:
+                continue
             found.append(f"_S{c}_delays")
-            for term, kind in enumerate(self.structure.couplings[c].kinds):
+            for term, kind in enumerate(kinds):
                 found += [f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind]]
+        if self.structure.groups:
+            found += ["_bounds", "_scheduled", "_look_back"]
+        for g, group in enumerate(self.structure.groups):
+            arrays = (*GROUP_ARRAYS[group.kind], "begins", "pending")
+            found += [f"_G{g}_{array}" for array in arrays]
         for k in range(len(self.structure.poisson_inputs)):
             found += [f"_X{k}_limits", f"_X{k}_weight"]
         return [*found, *plastic]
@@ -204,36 +210,49 @@ class SpikeWriter:
             self.writer.functions.add("begin_rest")
         return found
 
-    def _pending(self, p: int, target: str) -> str:
-        return f"{self.writer.names[p]}_pending_{target}"
-
     def _schedule(self) -> list[str]:
         """Schedule the spikes that are known by now: those of this step, if no part waits longer.
 
         In the first step of a call also those before it that are not scheduled yet: after a run
         that this one continues, all on their way.
         """
-        found = []
-        for c in self.structure.spike_couplings:
-            coupling = self.structure.couplings[c]
-            (source, _), (p, target) = coupling.source, coupling.target
-            pre = self.writer.names[source]
-            for term, kind in enumerate(coupling.kinds):
-                if kind == "scheduled":
-                    arrays = ", ".join(f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind])
-                    found.append(
-                        f"    schedule({pre}_spikes, {pre}_count, {pre}_parts, emitted_, "
-                        f"first_step, _S{c}_delays, {arrays}, {self._pending(p, target)})"
-                    )
-        if not found:
+        if not self.structure.schedules:
             return []
-        self.writer.functions |= {"schedule", "take_pending"}
-        return [
+        self.writer.functions.add("schedule")
+        found = [
             "known_ = step_ if _interval == 0 or step_ % _interval == 0 else first_step - 1",
             "for emitted_ in range(max(_scheduled[0] + 1, first_step - _look_back), known_ + 1):",
-            *found,
-            "_scheduled[0] = max(_scheduled[0], known_)",
         ]
+        for g, group in enumerate(self.structure.groups):
+            if group.kind == "scheduled":
+                arrays = ", ".join(f"_G{g}_{array}" for array in GROUP_ARRAYS["scheduled"])
+                found.append(
+                    f"    schedule({self._ring(group.source)}, emitted_, first_step, {arrays}, "
+                    f"_G{g}_pending)"
+                )
+        return [*found, "_scheduled[0] = max(_scheduled[0], known_)"]
+
+    def _ring(self, source: int) -> str:
+        name = self.writer.names[source]
+        return f"{name}_spikes, {name}_count, {name}_parts"
+
+    def _deliver_groups(self) -> list[str]:
+        found = []
+        for g, group in enumerate(self.structure.groups):
+            found.append(f"# {self.structure.label(group.source, SPIKE)} -> several delays")
+            if group.kind == "together":
+                arrays = ", ".join(f"_G{g}_{array}" for array in GROUP_ARRAYS["together"])
+                found.append(
+                    f"deliver_together({self._ring(group.source)}, step_, {arrays}, _bounds, "
+                    f"_G{g}_pending)"
+                )
+                self.writer.functions.add("deliver_together")
+            found += [
+                f"take_pending(_G{g}_pending, step_, _G{g}_begins[{k}], {self._onto(p, target)})"
+                for k, (p, target) in enumerate(group.targets)
+            ]
+            self.writer.functions.add("take_pending")
+        return found
 
     def _arrive(self) -> list[str]:
         """Add the spikes that arrive in this step to their targets."""
@@ -250,12 +269,10 @@ class SpikeWriter:
                 else:
                     found.append(f"clear({slot})  # {target}")
                     self.writer.functions.add("clear")
-        for p, target in self.structure.scheduled:
-            found.append(
-                f"take_pending({self._pending(p, target)}, step_, {self._onto(p, target)})"
-            )
+        found += self._deliver_groups()
         for c in self.structure.spike_couplings:
-            found += self._deliver(c)
+            if self.structure.couplings[c].kinds[0] not in GROUP_ARRAYS:
+                found += self._deliver(c)
         for k, (p, target) in enumerate(self.structure.poisson_inputs):
             name = self.writer.names[p]
             found.append(
@@ -275,21 +292,19 @@ class SpikeWriter:
     def _deliver(self, c: int) -> list[str]:
         coupling = self.structure.couplings[c]
         (source, _), (p, target) = coupling.source, coupling.target
-        pre, post = self.writer.names[source], self.writer.names[p]
+        post = self.writer.names[p]
         label = f"{self.structure.label(*coupling.source)} -> {self.structure.label(p, target)}"
         if coupling.rule is not None:
             return [self.plastic[c].on_pre()]
         found = [f"# {label}"]
         for term, kind in enumerate(coupling.kinds):
-            if kind == "scheduled":
-                continue
             arrays = ", ".join(f"_S{c}_{term}_{array}" for array in DELIVERY_ARRAYS[kind])
             found.append(
-                f"deliver_{kind}({pre}_spikes, {pre}_count, {pre}_parts, step_, _S{c}_delays, "
-                f"{post}_first, {arrays}, {self._onto(p, target)})"
+                f"deliver_{kind}({self._ring(source)}, step_, _S{c}_delays, {post}_first, "
+                f"{arrays}, {self._onto(p, target)})"
             )
             self.writer.functions.add(f"deliver_{kind}")
-        return found if len(found) > 1 else []
+        return found
 
     def _reset(self, p: int, name: str, population) -> str:
         """Loop over the units that have spiked in this step."""

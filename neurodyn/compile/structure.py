@@ -16,6 +16,7 @@ from neurodyn.equations import Equations
 from neurodyn.expression_trees import EquationError
 from neurodyn.plasticity.binding import BoundRule
 from neurodyn.statements import RAND
+from neurodyn.weights.delivery_groups import GROUP_ARRAYS
 
 #: Names of the arrays that each kind of weights brings, in the order of ``kernel_arrays``.
 WEIGHT_ARRAYS = {
@@ -131,6 +132,27 @@ class CouplingStructure:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Couplings that are delivered together: see `neurodyn.weights.delivery_groups`.
+
+    Attributes
+    ----------
+    kind : {"together", "scheduled"}
+    source : int
+        Population whose spikes they carry.
+    members : tuple of int
+        Numbers of the couplings.
+    targets : tuple of (int, str)
+        Population and name of the segments of the group's row.
+    """
+
+    kind: str
+    source: int
+    members: tuple[int, ...]
+    targets: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
 class Structure:
     """A whole network: populations, couplings and the number type of its kernels.
 
@@ -187,10 +209,24 @@ class Structure:
         return tuple(c for c, k in enumerate(self.couplings) if k.carries_spikes)
 
     @cached_property
-    def scheduled(self) -> tuple[tuple[int, str], ...]:
-        """Targets of couplings whose spikes are scheduled when they are emitted."""
-        found = (c.target for c in self.couplings if "scheduled" in c.kinds)
-        return tuple(dict.fromkeys(found))
+    def groups(self) -> tuple[Group, ...]:
+        """Couplings of spikes whose synapses have several delays, by their source."""
+        found: dict[tuple[int, str], list[int]] = {}
+        for c in self.spike_couplings:
+            kind = self.couplings[c].kinds[0]
+            if kind in GROUP_ARRAYS:
+                found.setdefault((self.couplings[c].source[0], kind), []).append(c)
+        return tuple(
+            Group(kind, p, tuple(members), tuple(dict.fromkeys(
+                self.couplings[c].target for c in members
+            )))
+            for (p, kind), members in found.items()
+        )  # fmt: skip
+
+    @property
+    def schedules(self) -> bool:
+        """Whether any spikes are scheduled when they are emitted."""
+        return any(group.kind == "scheduled" for group in self.groups)
 
     @cached_property
     def noise_streams(self) -> tuple[tuple[int, str], ...]:

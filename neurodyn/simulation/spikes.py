@@ -16,6 +16,7 @@ from neurodyn._arrays import aligned
 from neurodyn.compile.structure import UNTIL, arriving
 from neurodyn.simulation.time_grid import count_steps
 from neurodyn.weights.delivery import delivery_arrays
+from neurodyn.weights.delivery_groups import Member, group_arrays
 
 if TYPE_CHECKING:
     from neurodyn.compile.compiled import CompiledNetwork
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Spikes that one call has room for, if all units of all trials spiked in every step.
 _ROOM = 1 << 24
+#: Runs of synapses that are asked for at once: what they hold fits into the cache.
+_RUNS_AHEAD = 512
 #: Counts that are rarer than this get no limit: random words have 32 bits.
 _RARER_THAN = 2.0**-33
 
@@ -57,11 +60,11 @@ class SpikeSetting:
         self.couplings = couplings
         every = [d for steps, _ in self.delays for d in steps]
         self.max_delay = max(every, default=0)
-        self.look_back = max(
-            (steps[-1] for (steps, _), c in zip(self.delays, self.structure.spike_couplings)
-             if "scheduled" in self.structure.couplings[c].kinds), default=0,
-        )  # fmt: skip
         self.min_delay = min(every, default=0)
+        self.group_delays = [self._group_delays(g.members) for g in self.structure.groups]
+        longest = [int(steps[-1]) for steps, _ in self.group_delays]
+        #: Steps after which nothing is pending of a spike.
+        self.look_back = max(longest, default=0)
         self.poisson = [self._poisson(s) for s in self.network.poisson_inputs]
         self.log_rest = {
             name: self._log_rest(name)
@@ -91,6 +94,14 @@ class SpikeSetting:
             raise ValueError(f"`{name}`: delays differ by less than dt = {self.dt:g} s")
         return np.array(steps, np.int64), index
 
+    def _group_delays(self, members) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The different delays of a group, in steps, and the number there of each member's."""
+        place = {c: k for k, c in enumerate(self.structure.spike_couplings)}
+        each = [self.delays[place[c]][0] for c in members]
+        steps = np.unique(np.concatenate(each))
+        narrow = np.min_scalar_type(steps.size - 1)
+        return steps, [np.searchsorted(steps, one).astype(narrow) for one in each]
+
     def _log_rest(self, name: str) -> np.ndarray:
         """log(1 - p) of each unit of a population that spikes by chance."""
         population = self.network.populations[name]
@@ -112,17 +123,47 @@ class SpikeSetting:
     def coupling_arguments(self, units) -> list[list[Any]]:
         """Delays and weights of each coupling, onto the ranges `units` of each population.
 
-        Those of plastic couplings are the delays alone: each trial has weights of its own.
+        Those of plastic couplings are the delays alone: each trial has weights of its own. Those of
+        groups are not here.
         """
         every = []
         for coupling, (steps, index) in zip(self.couplings, self.delays, strict=True):
-            found: list[Any] = [steps]
+            found: list[Any] = []
             every.append(found)
+            if index is not None:
+                continue
+            found.append(steps)
             if coupling.plasticity is not None:
                 continue
             p, _ = self.compiled.place(coupling.target)
             for term in coupling.weights.terms:
-                found += delivery_arrays(term, self.real, index, steps.size, units[p])
+                found += delivery_arrays(term, self.real, units[p])
+        return every
+
+    def group_arguments(self, part, n_trials: int) -> list[list[Any]]:
+        """What each group takes: `GROUP_ARRAYS`, where its segments begin, and what is pending."""
+        couplings = dict(zip(self.structure.spike_couplings, self.couplings, strict=True))
+        every = []
+        for group, (steps, numbers) in zip(self.structure.groups, self.group_delays, strict=True):
+            widths = [part.workspaces[p].shape[2] for p, _ in group.targets]
+            begins = np.concatenate([[0], np.cumsum(widths)])
+            offset = dict(zip(group.targets, begins.tolist()))
+            members = []
+            for c, number in zip(group.members, numbers, strict=True):
+                target = self.structure.couplings[c].target
+                units = part.units[target[0]]
+                members += [
+                    Member(term, couplings[c].delay.index, number, units.start, units.stop,
+                           offset[target])
+                    for term in couplings[c].weights.terms
+                ]  # fmt: skip
+            width = int(begins[-1])
+            arrays = group_arrays(group.kind, members, steps.size, width, self.real)
+            slots = 1
+            if group.kind == "scheduled":
+                slots <<= int(np.ceil(np.log2(steps[-1] + 1)))
+            pending = aligned(np.zeros((slots, n_trials, width), self.real))
+            every.append([steps, *arrays, begins, pending])
         return every
 
     def poisson_arguments(self, units) -> list[np.ndarray]:
@@ -210,9 +251,10 @@ class BlockSpikes:
         for part in parts:
             self._silence_filling(part)
         self.weights = [setting.coupling_arguments(part.units) for part in parts]
-        self.pending = [self._pending(part) for part in parts]
-        # the last step whose spikes are scheduled, for each part
+        self.groups = [setting.group_arguments(part, n_trials) for part in parts]
+        # the last step whose spikes are scheduled, and room for runs of synapses
         self.scheduled = [np.full(1, -1, np.int64) for _ in parts]
+        self.bounds_of_runs = [np.zeros((_RUNS_AHEAD, 2), np.uint64) for _ in parts]
         self.poisson = [setting.poisson_arguments(part.units) for part in parts]
 
     def _kept(self, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -220,14 +262,6 @@ class BlockSpikes:
             np.empty(max(1, self.room * size * self.n_trials), np.int32),
             np.zeros((self.room, self.n_trials), np.int32),
         )
-
-    def _pending(self, part) -> list[np.ndarray]:
-        """What is scheduled for the next steps (slot, trial, unit), for each target of it."""
-        slots = 1 << int(np.ceil(np.log2(self.setting.look_back + 1)))
-        return [
-            aligned(np.zeros((slots, *part.workspaces[p].shape[1:]), part.workspaces[p].dtype))
-            for p, _ in self.structure.scheduled
-        ]
 
     def _emitter(self, p: int, part) -> list[np.ndarray]:
         """Arrays of `EMITTER_ARGUMENTS`, and the refractory times, of one population's part."""
@@ -278,13 +312,14 @@ class BlockSpikes:
         part = self.parts[k]
         found = [k, self.progress, self.interval, self.words[k], self.counts[k]]
         found += [units.start for units in part.units]
-        if self.structure.scheduled:
-            found += [self.scheduled[k], self.setting.look_back, *self.pending[k]]
         for p in self.spiking:
             found += [self.ring[p], self.count[p], self.bounds[p], *self.kept[k][p]]
             found += self.emitters[k][p]
         for c, arrays in zip(self.structure.spike_couplings, self.weights[k], strict=True):
             found += [*arrays, *plastic.get(c, ())]
+        if self.groups[k]:
+            found += [self.bounds_of_runs[k], self.scheduled[k], self.setting.look_back]
+        found += [array for arrays in self.groups[k] for array in arrays]
         return [*found, *self.poisson[k]]
 
     def drain(self, p: int, first_step: int, n_steps: int) -> Spikes:
@@ -307,7 +342,7 @@ class BlockSpikes:
     def _changing(self) -> list[np.ndarray]:
         """Arrays that a call changes and the next one needs."""
         found = [*self.ring.values(), *self.count.values(), *self.scheduled]
-        found += [array for pending in self.pending for array in pending]
+        found += [arrays[-1] for groups in self.groups for arrays in groups]  # what is pending
         for part, emitters in zip(self.parts, self.emitters, strict=True):
             for p, structure in enumerate(self.structure.populations):
                 if structure.refractory:

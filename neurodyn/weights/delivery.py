@@ -1,12 +1,8 @@
-"""Weights as the delivery of spikes wants them: by presynaptic unit, then by delay.
+"""Weights as the delivery of spikes wants them: by presynaptic unit.
 
 A rate is multiplied row by row, ``[post, pre]``; a spike runs down one column. So sparse weights
-are laid out by source here, the synapses of each source grouped by delay, and each group in
-ascending order of its targets: when spikes of a delay arrive, every group is one run of memory.
-
-Where that leaves only a few synapses a run, looking for them costs more than delivering them. Then
-the synapses of a source stay together, each with the number of its delay, and what a spike will do
-is scheduled in the step in which it is emitted.
+are laid out by source here, the synapses of each in ascending order of their targets. Those that
+have several delays are in `neurodyn.weights.delivery_groups`.
 """
 
 from __future__ import annotations
@@ -26,13 +22,6 @@ if TYPE_CHECKING:
 #: Synapses that are looked at first when weights might be the same for all of a source.
 _SAMPLE = 1 << 16
 
-#: Synapses of a source and delay, on average, below which spikes are scheduled. What is pending is
-#: written to all over: where it fits into the cache, that is cheaper for four times as many. Found
-#: to be break-even in networks of 8,000 to 77,000 units with 28 and 56 delays.
-_SHORT_RUN, _IN_CACHE = 6.0, 4.0
-#: Units times delays that fit into the cache.
-_CACHED = 1 << 19
-
 #: Arrays that each kind of delivery takes in generated code, in this order.
 DELIVERY_ARRAYS = {
     "dense": ("WT",),
@@ -40,36 +29,25 @@ DELIVERY_ARRAYS = {
     "low_rank": ("nT", "mT"),
     "sparse": ("runs", "targets", "w"),
     "sparse_by_source": ("runs", "targets", "w"),
-    "scheduled": ("runs", "targets", "which", "w"),
     "plastic_dense": ("w",),
     "plastic_sparse": ("start", "stop", "targets", "w"),
 }
 
 
-def delivery_kind(term: Weights, n_delays: int = 1) -> str:
+def delivery_kind(term: Weights) -> str:
     """The kind of delivery that serves `term`: its own, or by source.
 
     ``sparse_by_source`` is for sparse weights that are the same for all synapses of a source: one
     number a source is read then instead of one a synapse, which is a third faster in a large
-    network, and uses less than half the memory. With several delays every other kind is delivered
-    as sparse; or scheduled, where there are few synapses for each source and delay.
+    network, and uses less than half the memory.
     """
-    if n_delays > 1:
-        n_synapses = term.nnz if isinstance(term, Sparse) else term.n_post * term.n_pre
-        short = _SHORT_RUN * (_IN_CACHE if term.n_post * n_delays <= _CACHED else 1.0)
-        if n_synapses < short * term.n_pre * n_delays:
-            return "scheduled"
-    if n_delays > 1 or term.kind == "sparse":
+    if term.kind == "sparse":
         return "sparse" if _weight_of_source(term) is None else "sparse_by_source"
     return term.kind
 
 
 def delivery_arrays(
-    term: Weights,
-    dtype: DTypeLike,
-    delay_index: np.ndarray | None = None,
-    n_delays: int = 1,
-    targets: slice | None = None,
+    term: Weights, dtype: DTypeLike, targets: slice | None = None
 ) -> tuple[np.ndarray, ...]:
     """Arrays of one term for spikes onto the postsynaptic units `targets`.
 
@@ -78,23 +56,19 @@ def delivery_arrays(
     term : Weights
     dtype : dtype
         float64 or float32: that of the weights.
-    delay_index : ndarray of int, optional
-        Which of the coupling's `n_delays` delays each synapse has, in the order of the weights' own
-        values: (nnz,) for sparse weights, (n_post, n_pre) for dense.
     targets : slice, optional
         A range of postsynaptic units, of which one thread has charge. Default all.
 
     Returns
     -------
     tuple of ndarray
-        As `DELIVERY_ARRAYS` names them: for a sparse kind ``runs`` (n_pre * n_delays + 1,), where
-        the synapses of each source and delay begin; ``targets`` (nnz,), counted from the first of
-        the range, uint16, int32 or int64, the narrowest that counts them; ``w`` (nnz,) or (n_pre,).
-        For ``scheduled`` ``runs`` (n_pre + 1,) of sources, and ``which`` delay each synapse has.
+        As `DELIVERY_ARRAYS` names them: for a sparse kind ``runs`` (n_pre + 1,), where the synapses
+        of each source begin; ``targets`` (nnz,), counted from the first of the range, uint16, int32
+        or int64, the narrowest that counts them; ``w`` (nnz,) or (n_pre,).
     """
     first, last, _ = (targets or slice(None)).indices(term.n_post)
-    kind = delivery_kind(term, n_delays)
-    if kind not in ("sparse", "sparse_by_source", "scheduled"):
+    kind = delivery_kind(term)
+    if not kind.startswith("sparse"):
         arrays = term.kernel_arrays(dtype)
         if (first, last) == (0, term.n_post):
             return arrays
@@ -105,83 +79,53 @@ def delivery_arrays(
         part = np.zeros((onto.shape[0], width), onto.dtype)
         part[:, : last - first] = onto[:, first:last]
         return (*sources, aligned(part))
-    return _by_source(term, kind, dtype, delay_index, n_delays, first, last)
+    return _by_source(term, np.dtype(dtype), first, last)
 
 
-def _by_source(term, kind: str, dtype, delay_index, n_delays, first: int, last: int):
-    """The arrays of a sparse kind onto a range of targets; kept: it takes as long as a run may.
+def _by_source(term, dtype: np.dtype, first: int, last: int):
+    """``(runs, targets, w)`` onto a range of targets; kept, because it takes as long as a run may.
 
-    Only what can be of one run is kept: ranges that do not overlap, for one number type and one
-    set of delays.
+    Only what can be of one run is kept: ranges that do not overlap, for one number type.
     """
     key = ("delivery", term.is_transposed)
-    what = (np.dtype(dtype), n_delays)
     kept = term.kept.get(key, [])
     for entry in kept:
-        if entry.what == what and entry.delay_index is delay_index and entry.range == (first, last):
+        if (entry.dtype, entry.first, entry.last) == (dtype, first, last):
             return entry.arrays
-    make = _scheduled if kind == "scheduled" else _laid_out
-    arrays = make(term, dtype, delay_index, n_delays, first, last)
-    beside = [
-        entry for entry in kept
-        if entry.what == what and entry.delay_index is delay_index
-        and (entry.range[1] <= first or last <= entry.range[0])
-    ]  # fmt: skip
-    term.kept[key] = [*beside, _Kept(what, delay_index, (first, last), arrays)]
+    arrays = _laid_out(term, dtype, first, last)
+    beside = [e for e in kept if e.dtype == dtype and (e.last <= first or last <= e.first)]
+    term.kept[key] = [*beside, _Kept(dtype, first, last, arrays)]
     return arrays
 
 
 class _Kept(NamedTuple):
     """Arrays for delivery, and what they are for."""
 
-    what: tuple[np.dtype, int]
-    delay_index: np.ndarray | None
-    range: tuple[int, int]
+    dtype: np.dtype
+    first: int
+    last: int
     arrays: tuple[np.ndarray, ...]
 
 
-def _laid_out(term, dtype, delay_index, n_delays, first: int, last: int):
-    """Rows `first` to `last` of a CSR matrix, by source and delay."""
+def _laid_out(term, dtype: np.dtype, first: int, last: int):
+    """Rows `first` to `last` of a CSR matrix, by source."""
     from scipy.sparse import csr_array
 
     by_source = _weight_of_source(term)
-    indptr, indices, data, order = _csr(term)
+    indptr, indices, data, _ = csr_of_term(term)
     synapses = slice(indptr[first], indptr[last])
     columns, indptr = indices[synapses], indptr[first : last + 1] - indptr[first]
-    if n_delays > 1:
-        wide = index_dtype(term.n_pre * n_delays)
-        columns = columns.astype(wide)
-        columns *= wide(n_delays)
-        of_synapse = np.asarray(delay_index).reshape(-1)
-        columns += of_synapse[synapses if order is None else order[synapses]].astype(wide)
     if by_source is None:
         values = data[synapses].astype(dtype, copy=False)
     else:
         values = np.empty(columns.size, np.int8)
-    shape = (last - first, term.n_pre * n_delays)
-    csc = csr_array((values, columns, indptr), shape=shape).tocsc()
+    csc = csr_array((values, columns, indptr), shape=(last - first, term.n_pre)).tocsc()
     narrow = np.uint16 if last - first <= 2**16 else index_dtype(last - first)
     values = csc.data if by_source is None else by_source.astype(dtype)
     return csc.indptr.astype(index_dtype(columns.size)), csc.indices.astype(narrow), values
 
 
-def _scheduled(term, dtype, delay_index, n_delays, first: int, last: int):
-    """Rows `first` to `last` of a CSR matrix, by source, and which delay each synapse has."""
-    from scipy.sparse import csr_array
-
-    indptr, indices, data, order = _csr(term)
-    synapses = slice(indptr[first], indptr[last])
-    columns, indptr = indices[synapses], indptr[first : last + 1] - indptr[first]
-    place = np.arange(columns.size, dtype=index_dtype(columns.size))
-    csc = csr_array((place, columns, indptr), shape=(last - first, term.n_pre)).tocsc()
-    which = np.asarray(delay_index).reshape(-1)
-    which = which[synapses if order is None else order[synapses]][csc.data]
-    narrow = np.uint16 if last - first <= 2**16 else index_dtype(last - first)
-    runs = csc.indptr.astype(index_dtype(columns.size))
-    return runs, csc.indices.astype(narrow), which, data[synapses].astype(dtype)[csc.data]
-
-
-def _csr(term) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+def csr_of_term(term) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """CSR of [post, pre] of any term, and the order of its own values in it if that is another.
 
     Full matrices keep every entry, zeros too.
@@ -204,7 +148,7 @@ def _weight_of_source(term) -> np.ndarray | None:
         return None
     key = ("weight of source", term.is_transposed)
     if key not in term.kept:
-        _, indices, data, _ = _csr(term)
+        _, indices, data, _ = csr_of_term(term)
         weights = np.zeros(term.n_pre, data.dtype)
         for some in (slice(_SAMPLE), slice(None)):  # most that differ do so early
             weights[indices[some]] = data[some]
@@ -222,7 +166,7 @@ def synapse_layout(term) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     """
     from scipy.sparse import csr_array
 
-    indptr, indices, _, _ = _csr(term)
+    indptr, indices, _, _ = csr_of_term(term)
     numbers = np.arange(indices.size)
     csc = csr_array((numbers, indices, indptr), shape=term.shape).tocsc()
     indptr = csc.indptr.astype(np.int64)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import neurodyn as nd
-from neurodyn.weights import delivery
+from neurodyn.weights import delivery_groups
 
 DT = 1e-4
 
@@ -98,7 +98,7 @@ def test_a_source_of_another_rate_is_drawn_anew(net):
 def large(request, monkeypatch):
     """Large enough for threads to share one trial: 3,000 and 1,200 units, delays of 1 ms."""
     scheduled = request.param == "scheduled"
-    monkeypatch.setattr(delivery, "_SHORT_RUN", np.inf if scheduled else 0)
+    monkeypatch.setattr(delivery_groups, "_SHORT_RUN", np.inf if scheduled else 0)
 
     def population(size):
         return nd.Population(

@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 import neurodyn as nd
-from neurodyn.weights import delivery
+from neurodyn.weights import delivery_groups
 from neurodyn.weights.delivery import delivery_arrays, delivery_kind
+from neurodyn.weights.delivery_groups import Member, group_arrays, group_kind
 from neurodyn.weights.sparse import index_dtype
 from tests.naive_spiking import Synapses, Units, run
 
@@ -110,7 +111,7 @@ def test_every_kind_of_weights_onto_every_kind_of_target():
 def many_delays(request, monkeypatch):
     """Couplings with one delay a synapse, sparse, dense and with several synapses of one pair."""
     scheduled = request.param == "scheduled"
-    monkeypatch.setattr(delivery, "_SHORT_RUN", np.inf if scheduled else 0)
+    monkeypatch.setattr(delivery_groups, "_SHORT_RUN", np.inf if scheduled else 0)
     rng = np.random.default_rng(1)
     sparse = sp.csr_array(random_matrix(rng, (N_E, N_I), 0.7))
     steps_sparse = rng.integers(0, 30, sparse.nnz)
@@ -132,7 +133,7 @@ def many_delays(request, monkeypatch):
         Synapses("E", "E", "v", pre, post, weight, steps),
     ]
     kinds = {kind for c in net.structure("float64").couplings for kind in c.kinds}
-    assert kinds == {"scheduled" if scheduled else "sparse"}
+    assert kinds == {"scheduled" if scheduled else "together"}
     return net, synapses
 
 
@@ -206,21 +207,15 @@ def test_delivery_by_source_is_found_and_kept_apart():
         assert_array_equal(targets[runs[j] : runs[j + 1]], np.flatnonzero(pattern.toarray()[:, j]))
 
 
-def test_runs_are_cut_at_the_targets_of_a_part(monkeypatch):
-    monkeypatch.setattr(delivery, "_SHORT_RUN", 0)
+def test_synapses_of_a_part():
     W = sp.random_array((200, 60), density=0.3, rng=np.random.default_rng(0)).tocsr()
-    delay = np.random.default_rng(1).integers(0, 5, W.nnz)
-    weights = nd.weights.Sparse(W)
-    dense, delays = W.toarray(), np.full(W.shape, -1)
-    delays[np.repeat(np.arange(200), np.diff(W.indptr)), W.indices] = delay
+    dense = W.toarray()
     for first, last in ((0, 200), (0, 64), (64, 128), (128, 200), (64, 64)):
-        runs, targets, w = delivery_arrays(weights, np.float64, delay, 5, slice(first, last))
+        runs, targets, w = delivery_arrays(nd.weights.Sparse(W), np.float64, slice(first, last))
         for j in range(60):
-            for d in range(5):
-                run_of = slice(runs[5 * j + d], runs[5 * j + d + 1])
-                expected = np.flatnonzero(delays[first:last, j] == d)
-                assert_array_equal(targets[run_of], expected)
-                assert_array_equal(w[run_of], dense[expected + first, j])
+            expected = np.flatnonzero(dense[first:last, j])
+            assert_array_equal(targets[runs[j] : runs[j + 1]], expected)
+            assert_array_equal(w[runs[j] : runs[j + 1]], dense[expected + first, j])
 
 
 def test_widths_of_indices():
@@ -241,57 +236,106 @@ def test_transposed_sparse_weights_with_one_delay_a_synapse():
     compare(ds, run(twins(), synapses, 300), 300)
 
 
+def many(n_post, n_pre, n_synapses, n_delays, rng=0, target="P.g"):
+    """A coupling from 60 units with several delays."""
+    rng = np.random.default_rng(rng)
+    weights = nd.weights.sparse_random(
+        (n_post, n_pre), n_synapses=n_synapses, weight=lambda rng, n: rng.random(n), rng=rng
+    )
+    steps = np.append(np.arange(n_delays), rng.integers(0, n_delays, n_synapses - n_delays))
+    return nd.Coupling("S.spike", target, weights, delay=DT * rng.permutation(steps))
+
+
 def test_few_synapses_of_each_delay_are_scheduled():
     """Below 6 for each source and delay; below 24 if what is pending fits into the cache."""
     for n_post, n_synapses, expected in (
         (200, 24 * 60 * 50 - 1, "scheduled"),
-        (200, 24 * 60 * 50, "sparse"),
+        (200, 24 * 60 * 50, "together"),
         (20_000, 6 * 60 * 50 - 1, "scheduled"),
-        (20_000, 6 * 60 * 50, "sparse"),
+        (20_000, 6 * 60 * 50, "together"),
     ):
-        weights = nd.weights.sparse_random(
-            (n_post, 60), n_synapses=n_synapses, weight=lambda rng, n: rng.random(n), rng=0
-        )
-        assert delivery_kind(weights, 50) == expected
-        assert delivery_kind(weights) == "sparse"
+        assert group_kind([many(n_post, 60, n_synapses, 50)]) == expected
+    half = [many(10_000, 60, 3 * 60 * 50, 50, target=name) for name in ("P.g", "Q.g")]
+    assert group_kind(half) == "together"
+    assert group_kind(half[:1]) == "scheduled"
 
 
-def test_scheduled_synapses_of_a_part():
+def test_a_group_has_the_synapses_of_all_its_members():
+    """Three couplings, two of them onto the same units, one of a dense matrix; in two parts."""
+    rng = np.random.default_rng(3)
+    a, b = many(200, 60, 900, 4, 1), many(200, 60, 500, 3, 2)
+    dense = nd.Coupling("S.spike", "Q.g", rng.random((30, 60)),
+                        delay=DT * rng.integers(1, 4, (30, 60)))  # fmt: skip
+    couplings = (a, b, dense)
+    steps = np.arange(4)
+    synapses = []  # (pre, delay, member, post, weight), as lists of them are sorted
+    for k, c in enumerate(couplings):
+        delay = np.rint(np.asarray(c.delay) / DT).astype(int)
+        W = c.weights
+        if k < 2:
+            post, pre = np.repeat(np.arange(200), np.diff(W.indptr)), W.indices
+            weight = W.data
+        else:
+            post, pre = (axis.ravel() for axis in np.indices(W.shape))
+            weight = W.W.ravel()
+        synapses += list(zip(pre.tolist(), delay.tolist(), [k] * pre.size, post.tolist(),
+                             weight.tolist(), strict=True))  # fmt: skip
+    for p, q in (((0, 200), (0, 30)), ((0, 64), (0, 30)), ((64, 200), (30, 30))):
+        offsets = (0, 0, p[1] - p[0])
+        members = [
+            Member(c.weights, c.delay.index, np.rint(c.delay.values / DT).astype(np.uint8), *part,
+                   offset)
+            for c, part, offset in zip(couplings, (p, p, q), offsets, strict=True)
+        ]  # fmt: skip
+        width = p[1] - p[0] + q[1] - q[0]
+        mine = [
+            (j, d, k, offsets[k] + i - (p, p, q)[k][0], w)
+            for j, d, k, i, w in synapses if (p, p, q)[k][0] <= i < (p, p, q)[k][1]
+        ]  # fmt: skip
+        runs, targets, w = group_arrays("together", members, 4, width, np.float64)
+        assert (targets.dtype, runs.size) == (np.uint16, 60 * 4 + 1)
+        expected = sorted(mine, key=lambda s: s[:4])
+        assert_array_equal(targets, [s[3] for s in expected])
+        counts = np.bincount([s[0] * 4 + s[1] for s in mine], minlength=240)
+        assert_array_equal(np.diff(runs), counts)
+        by_place = {}
+        for place, weight in zip(targets.tolist(), w.tolist(), strict=True):
+            by_place.setdefault(place, []).append(weight)
+        for place, weights in by_place.items():
+            assert sorted(weights) == sorted(s[4] for s in mine if s[3] == place)
+        runs, targets, which, w = group_arrays("scheduled", members, 4, width, np.float32)
+        assert (runs.size, which.dtype, w.dtype) == (61, np.uint8, np.float32)
+        expected = sorted(mine, key=lambda s: (s[0], s[2], s[3]))
+        assert_array_equal(targets, [s[3] for s in expected])
+        found = sorted(zip(np.repeat(np.arange(60), np.diff(runs)).tolist(), steps[which].tolist(),
+                           targets.tolist(), w.tolist(), strict=True))  # fmt: skip
+        assert_allclose(found, sorted((s[0], s[1], s[3], s[4]) for s in mine), rtol=1e-6)
+
+
+def test_layout_is_kept_for_the_next_run_but_not_for_other_cuts():
     weights = nd.weights.sparse_random(
-        (200, 60), n_synapses=900, weight=lambda rng, n: rng.random(n), rng=0
+        (200, 60), n_synapses=3000, weight=lambda rng, n: rng.random(n), rng=0
     )
-    which = np.random.default_rng(1).integers(0, 5, 900).astype(np.uint8)
-    post = np.repeat(np.arange(200), np.diff(weights.indptr))
-    for first, last in ((0, 200), (0, 64), (64, 200), (64, 64)):
-        runs, targets, delays, w = delivery_arrays(
-            weights, np.float32, which, 5, slice(first, last)
-        )
-        assert (targets.dtype, delays.dtype, w.dtype) == (np.uint16, np.uint8, np.float32)
-        for j in range(60):
-            mine = (weights.indices == j) & (post >= first) & (post < last)
-            run = slice(runs[j], runs[j + 1])
-            assert_array_equal(targets[run], post[mine] - first)
-            assert_array_equal(delays[run], which[mine])
-            assert_array_equal(w[run], weights.data[mine].astype(np.float32))
-
-
-def test_layout_is_kept_for_the_next_run_but_not_for_other_cuts(monkeypatch):
-    monkeypatch.setattr(delivery, "_SHORT_RUN", 0)
-    weights = nd.weights.sparse_random((200, 60), n_synapses=3000, rng=0)
     delay = np.random.default_rng(1).integers(0, 5, 3000)
+    numbers = np.arange(5, dtype=np.uint8)
 
-    def layout(dtype, targets, delay=delay):
-        return delivery_arrays(weights, dtype, delay, 5, targets)
+    def alone(dtype, first, last, delay=None):
+        return delivery_arrays(weights, dtype, slice(first, last))
 
-    halves = [layout("float32", slice(0, 128)), layout("float32", slice(128, 200))]
-    again = [layout("float32", slice(0, 128)), layout("float32", slice(128, 200))]
-    assert all(a[1] is b[1] for a, b in zip(halves, again, strict=True))
-    whole = layout("float32", slice(0, 200))
-    assert layout("float32", None)[1] is whole[1]
-    assert layout("float32", slice(0, 128))[1] is not halves[0][1]  # memory of two would be kept
-    layout("float64", None)
-    assert layout("float32", None)[1] is not whole[1]
-    assert_array_equal(layout("float32", None, delay[::-1].copy())[0][-1], 3000)
+    def in_a_group(dtype, first, last, delay=delay):
+        members = [Member(weights, delay, numbers, first, last, 0)]
+        return group_arrays("together", members, 5, last - first, dtype)
+
+    for layout in (alone, in_a_group):
+        halves = [layout("float32", 0, 128), layout("float32", 128, 200)]
+        again = [layout("float32", 0, 128), layout("float32", 128, 200)]
+        assert all(a[1] is b[1] for a, b in zip(halves, again, strict=True))
+        whole = layout("float32", 0, 200)
+        assert layout("float32", 0, 200)[1] is whole[1]
+        assert layout("float32", 0, 128)[1] is not halves[0][1]  # memory of two would be kept
+        layout("float64", 0, 200)
+        assert layout("float32", 0, 200)[1] is not whole[1]
+    assert in_a_group("float32", 0, 200, delay[::-1].copy())[0][-1] == 3000
 
 
 def test_a_weight_of_each_source_is_not_believed_too_early():
@@ -304,18 +348,16 @@ def test_a_weight_of_each_source_is_not_believed_too_early():
     assert delivery_kind(weights.with_parameters(data=data)) == "sparse"
 
 
-@pytest.mark.parametrize("kind", ["sparse", "sparse_by_source", "scheduled"])
+@pytest.mark.parametrize("kind", ["together", "scheduled"])
 @pytest.mark.parametrize("trials", [1, 2])
 def test_more_spikes_than_are_fetched_at_once(kind, trials, monkeypatch):
     """All of 900 sources spike in one step; their synapses have seven delays, and some have none."""
-    monkeypatch.setattr(delivery, "_SHORT_RUN", np.inf if kind == "scheduled" else 0)
+    monkeypatch.setattr(delivery_groups, "_SHORT_RUN", np.inf if kind == "scheduled" else 0)
     rng, n_pre, n_post, n_synapses = np.random.default_rng(0), 900, 50, 20_000
-    own = rng.integers(1, 40, n_pre) / 64
     weights = nd.weights.sparse_random(
         (n_post, n_pre), n_synapses=n_synapses, rng=rng,
-        weight=own if kind == "sparse_by_source" else lambda rng, n: rng.integers(-20, 40, n) / 64,
+        weight=lambda rng, n: rng.integers(-20, 40, n) / 64,
     )  # fmt: skip
-    assert delivery_kind(weights, 7) == kind
     steps = rng.choice([0, 1, 2, 3, 7, 8, 21], n_synapses)
     net = nd.Network(
         {"S": nd.spike_source(n_pre, time=np.full(n_pre, 4 * DT), unit=np.arange(n_pre)),
