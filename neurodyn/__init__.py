@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     )
     from neurodyn.coupling import Coupling, PoissonInput
     from neurodyn.expression_trees import EquationError
+    from neurodyn.flow import Flow, Map
     from neurodyn.network import Network
     from neurodyn.plasticity import Plasticity
     from neurodyn.population import Population
@@ -52,7 +53,9 @@ _EXPORTS: dict[str, str | None] = {
     "Euler": "neurodyn.solvers",
     "Exact": "neurodyn.solvers",
     "ExponentialEuler": "neurodyn.solvers",
+    "Flow": "neurodyn.flow",
     "Heun": "neurodyn.solvers",
+    "Map": "neurodyn.flow",
     "Network": "neurodyn.network",
     "PoissonInput": "neurodyn.coupling",
     "Plasticity": "neurodyn.plasticity",
