@@ -62,7 +62,8 @@ class _System:
         for name in values:
             if name not in self.parameters:
                 hint = suggestion(name, self.parameters) or "."
-                raise ValueError(f"no parameter `{name}`{hint} There are {listed(self.parameters)}.")
+                known = listed(self.parameters)
+                raise ValueError(f"no parameter `{name}`{hint} There are {known}.")
         return type(self)(
             self.function, self.n_states, jacobian=self.jacobian_function,
             parameters={**self.parameters, **values}, state_names=self.state_names,
