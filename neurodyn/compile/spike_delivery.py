@@ -65,8 +65,13 @@ def deliver_sparse(spikes, counts, parts, step, delays, first, runs, targets, w,
     for trial in range(out.shape[0]):
         row = out[trial]
         for part in range(counts.shape[2]):
-            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+            last = parts[part] + counts[slot, trial, part] - 1
+            for k in range(parts[part], last + 1):
                 source = np.uint64(spikes[slot, trial, k])
+                # The processor fetches a run by itself once it has seen its beginning.
+                ahead = np.uint64(runs[np.uint64(spikes[slot, trial, min(k + 3, last)])])
+                _prefetch(targets, ahead)
+                _prefetch(w, ahead)
                 for q in range(np.uint64(runs[source]), np.uint64(runs[source + _ONE_WORD])):
                     row[np.uint64(targets[q])] += w[q]
 
@@ -76,8 +81,12 @@ def deliver_sparse_by_source(spikes, counts, parts, step, delays, first, runs, t
     for trial in range(out.shape[0]):
         row = out[trial]
         for part in range(counts.shape[2]):
-            for k in range(parts[part], parts[part] + counts[slot, trial, part]):
+            last = parts[part] + counts[slot, trial, part] - 1
+            for k in range(parts[part], last + 1):
                 source = np.uint64(spikes[slot, trial, k])
+                ahead = np.uint64(runs[np.uint64(spikes[slot, trial, min(k + 3, last)])])
+                _prefetch(targets, ahead)
+                _prefetch(targets, ahead + _ONE_LINE)
                 weight = w[source]
                 for q in range(np.uint64(runs[source]), np.uint64(runs[source + _ONE_WORD])):
                     row[np.uint64(targets[q])] += weight
@@ -281,6 +290,8 @@ def draw_next(due, event, step, keys, stream, first, log_rest, spikes, counts, s
 
 _FOUR = np.uint64(4)
 _ONE_WORD = np.uint64(1)
+#: Targets of two bytes in a cache line.
+_ONE_LINE = np.uint64(32)
 _TWO_WORDS = np.uint64(2)
 _THREE_WORDS = np.uint64(3)
 
