@@ -193,13 +193,17 @@ class Euler(Stepper):
     evaluates_again = False
 
     def body(self) -> str:
-        def assign(p, state, drift):
-            value = symbol(state) + symbol("dt") * drift
-            for xi, coefficient in self.diffusion(p, state):
-                value += symbol("_root_dt") * coefficient * symbol(xi)
-            return [(self.slot(p, state), value)]
+        return self.update(self._assign, last=True)
 
-        return self.update(assign, last=True)
+    def _assign(self, p, state, drift):
+        return [(self.slot(p, state), self.new_value(p, state, drift))]
+
+    def new_value(self, p: int, state: str, drift) -> sympy.Expr:
+        """A state at the end of a step, by what is known at its beginning."""
+        value = symbol(state) + symbol("dt") * drift
+        for xi, coefficient in self.diffusion(p, state):
+            value += symbol("_root_dt") * coefficient * symbol(xi)
+        return value
 
 
 class RK4(Stepper):
@@ -258,18 +262,22 @@ class ExponentialEuler(Stepper):
     evaluates_again = False
 
     def body(self) -> str:
-        def assign(p, state, drift):
-            slope = self._slope(p, state, self.writer.drift(p, state))
-            step = symbol("dt") if slope == 0 else symbol("dt") * exprel(slope * symbol("dt"))
-            value = symbol(state) + step * drift
-            for xi, coefficient in self.diffusion(p, state):
-                spread = symbol("_root_dt")
-                if slope != 0:
-                    spread *= sympy.sqrt(exprel(2 * slope * symbol("dt")))
-                value += spread * coefficient * symbol(xi)
-            return [(self.slot(p, state), value)]
+        return self.update(self._assign, last=True)
 
-        return self.update(assign, last=True)
+    def _assign(self, p, state, drift):
+        return [(self.slot(p, state), self.new_value(p, state, drift))]
+
+    def new_value(self, p: int, state: str, drift) -> sympy.Expr:
+        """A state at the end of a step, by what is known at its beginning."""
+        slope = self._slope(p, state, self.writer.drift(p, state))
+        step = symbol("dt") if slope == 0 else symbol("dt") * exprel(slope * symbol("dt"))
+        value = symbol(state) + step * drift
+        for xi, coefficient in self.diffusion(p, state):
+            spread = symbol("_root_dt")
+            if slope != 0:
+                spread *= sympy.sqrt(exprel(2 * slope * symbol("dt")))
+            value += spread * coefficient * symbol(xi)
+        return value
 
     def _slope(self, p: int, state: str, drift: sympy.Expr) -> sympy.Expr:
         """Total derivative of the drift by its own state, inputs held; spikes have none."""
@@ -301,7 +309,8 @@ class Heun(Stepper):
             ]
         )
 
-    def _increment(self, p, state, drift) -> sympy.Expr:
+    def increment(self, p: int, state: str, drift) -> sympy.Expr:
+        """What a state would move by with the slope and noise coefficient of one evaluation."""
         value = symbol("dt") * drift
         for xi, coefficient in self.diffusion(p, state):
             value += symbol("_root_dt") * coefficient * symbol(xi)
@@ -310,14 +319,14 @@ class Heun(Stepper):
     def _predict(self, p, state, drift):
         increment = symbol(f"_step_{state}")
         return [
-            (f"_step_{state}", self._increment(p, state, drift)),
+            (f"_step_{state}", self.increment(p, state, drift)),
             (self.scratch_slot(p, "start", state), symbol(state)),
             (self.scratch_slot(p, "increment", state), increment),
             (self.slot(p, state), symbol(state) + increment),
         ]
 
     def _correct(self, p, state, drift):
-        both = symbol(f"_increment_{state}") + self._increment(p, state, drift)
+        both = symbol(f"_increment_{state}") + self.increment(p, state, drift)
         value = symbol(f"_start_{state}") + sympy.Rational(1, 2) * both
         return [(self.slot(p, state), value)]
 
