@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 from functools import lru_cache
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from neurodyn.compile import cache
 from neurodyn.compile.structure import Structure
+
+if TYPE_CHECKING:
+    from neurodyn.compile.wanted import Wanted
 
 
 @lru_cache(maxsize=256)
@@ -41,6 +45,18 @@ def load(structure: Structure) -> ModuleType:
     """The imported module that serves `structure`; its functions compile when first called."""
     name = "_".join(structure.identifiers)[:40]
     return cache.load_module(source(structure), name)
+
+
+def load_gradients(structure: Structure, wanted: Wanted) -> ModuleType:
+    """The module that sweeps back through runs of `structure`, for what is wanted."""
+    key = f"{structure.key()}\n{wanted.key()}"
+    text = cache.load_text("gradients", key)
+    if text is None:
+        from neurodyn.compile.adjoint_loops import write as write_gradients
+
+        text = write_gradients(structure, wanted)
+        cache.store_text("gradients", key, text)
+    return cache.load_module(text, "_".join(structure.identifiers)[:40])
 
 
 def write(structure: Structure) -> str:

@@ -25,6 +25,7 @@ LIBRARY = (
     "neurodyn.compile.random_source",
     "neurodyn.compile.piecewise",
     "neurodyn.compile.products",
+    "neurodyn.compile.gradient_products",
     "neurodyn.compile.spike_delivery",
 )
 

@@ -118,7 +118,7 @@ class Stepper:
             "step_ = first_step + row_",
             "t = real(step_ * time_step)",
             *writer.load_drives(),
-            *self._noise(),
+            *self.noise_lines(),
             *self.spikes.step_begin(),
             self.evaluate() if self.evaluates_again else writer.evaluation(),
             self.record(),
@@ -173,7 +173,8 @@ class Stepper:
         self.writer.functions.add("record_rows")
         return "\n".join(["if step_ % every == 0:", *calls])
 
-    def _noise(self) -> list[str]:
+    def noise_lines(self) -> list[str]:
+        """Calls that draw the noise of a step."""
         if not self.noise:
             return []
         calls = []
