@@ -96,6 +96,11 @@ class CompiledNetwork:
         """The generated module; functions compile, or load from disk, when first called."""
         return module.load(self.structure)
 
+    @cached_property
+    def tangent_module(self) -> ModuleType:
+        """The generated module of the functions that carry tangents along."""
+        return module.load(self.structure, "tangents")
+
     # -- arguments of the kernels --------------------------------------------------------------
 
     @cached_property
@@ -304,23 +309,59 @@ class CompiledNetwork:
         v = np.asarray(v, dtype=float)
         vectors = v.reshape((1, *v.shape) if x.ndim == 1 else v.shape)
         vectors = vectors[:, None] if vectors.ndim == 2 else vectors
-        x, workspaces = self._evaluated(x, inputs, t, dt)
-        n_trials = workspaces[0].shape[1]
+        rows = self._states(x, dt)
+        n_trials = len(rows)
         if vectors.ndim != 3 or vectors.shape[::2] != (n_trials, self.network.n_states):
             raise ValueError(
                 f"`v` must be (..., n_states) = (..., {self.network.n_states}) for each of "
                 f"{n_trials} trials; got shape {v.shape} for `x` of shape {x.shape}"
             )
-        local = self._linearised(workspaces, t, dt)
-        tangents = [
-            np.zeros((len(p.slots), n_trials, vectors.shape[1], width), dtype=self.dtype)
-            for p, width in zip(self.structure.populations, self.widths, strict=True)
+        workspaces = self.workspaces(n_trials)
+        self.put_flat(workspaces, rows)
+        tangents = self.tangent_workspaces(n_trials, vectors.shape[1])
+        self.put_tangents(tangents, np.swapaxes(vectors, 1, 2))
+        self.tangent_module.tangent(
+            *workspaces, *self.value_arrays, *self.weight_arrays, *self.drives(inputs, n_trials),
+            *tangents, *self.transposed_weight_arrays, 0, *self._time(t, dt),
+        )  # fmt: skip
+        found = self.take_tangents(tangents, vectors.shape[1], "d")
+        return np.swapaxes(found, 1, 2).reshape(v.shape)
+
+    def tangent_workspaces(
+        self, n_trials: int, n_vectors: int, scratch: int = 0
+    ) -> list[np.ndarray]:
+        """Zeroed tangents ``(slot, trial, unit, vector)`` of all populations.
+
+        Vectors are filled up to whole cache lines, except that a single one stays alone.
+        """
+        width = 1 if n_vectors == 1 else padded_size(n_vectors, self.dtype)
+        return [
+            aligned(
+                np.zeros(
+                    (len(p.slots) + scratch * len(p.states), n_trials, size, width), self.dtype
+                )
+            )
+            for p, size in zip(self.structure.populations, self.sizes, strict=True)
         ]
-        self.put_flat(tangents, vectors)
-        self.module.tangent(
-            *local, *self.value_arrays, *self.weight_arrays, *tangents, *self._time(t, dt)
-        )
-        return self.take_flat(tangents, "d").reshape(v.shape)
+
+    def put_tangents(self, tangents, vectors: np.ndarray) -> None:
+        """Write vectors ``(trial, n_states, vector)`` into the slots of the states."""
+        start = 0
+        for p, structure in enumerate(self.structure.populations):
+            for state in structure.states:
+                stop = start + self.sizes[p]
+                row = tangents[p][structure.slots[state]]
+                row[..., : vectors.shape[-1]] = vectors[:, start:stop]
+                start = stop
+
+    def take_tangents(self, tangents, n_vectors: int, prefix: str = "") -> np.ndarray:
+        """Vectors ``(trial, n_states, vector)`` from the slots ``prefix + state``."""
+        parts = [
+            tangents[p][structure.slots[prefix + state]][..., :n_vectors]
+            for p, structure in enumerate(self.structure.populations)
+            for state in structure.states
+        ]
+        return np.concatenate(parts, axis=1)
 
     def jacobian(self, x, *, inputs=None, t: float = 0.0, dt: float | None = None) -> np.ndarray:
         """Jacobian of `field` at `x`, ``(..., n_states, n_states)``, entry ``[i, j] = df_i/dx_j``.
@@ -410,9 +451,8 @@ class CompiledNetwork:
             for p, size in zip(self.structure.populations, self.sizes, strict=True)
         ]
 
-    def _evaluated(self, x, inputs, t, dt):
-        """Workspaces after `field` at `x`."""
-        x = np.asarray(x, dtype=float)
+    def _states(self, x: np.ndarray, dt) -> np.ndarray:
+        """Checked states ``(trial, n_states)``."""
         n = self.network.n_states
         if x.ndim not in (1, 2) or x.shape[-1] != n:
             raise ValueError(
@@ -421,7 +461,12 @@ class CompiledNetwork:
             )
         if self.uses_dt and dt is None:
             raise ValueError("the equations contain `dt`: give `dt=` as the solver would")
-        rows = np.atleast_2d(x)
+        return np.atleast_2d(x)
+
+    def _evaluated(self, x, inputs, t, dt):
+        """Workspaces after `field` at `x`."""
+        x = np.asarray(x, dtype=float)
+        rows = self._states(x, dt)
         workspaces = self.workspaces(len(rows))
         self.put_flat(workspaces, rows)
         arguments = [*workspaces, *self.value_arrays, *self.weight_arrays]

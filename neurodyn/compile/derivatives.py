@@ -1,6 +1,6 @@
-"""Write the derivative functions of a module: tangent, adjoint, and the gradient of parameters.
+"""Write the derivative functions of a module: adjoint, and the gradient of parameters.
 
-All go through the *local derivatives*, those of each equation by each variable of the same unit,
+Both go through the *local derivatives*, those of each equation by each variable of the same unit,
 which ``linearise`` computes once at a state.
 """
 
@@ -108,49 +108,6 @@ class DerivativeWriter:
             for e in self.entries[p]
             if e.slot is not None
         }
-
-    def tangent(self) -> str:
-        parts = []
-        for p, population in enumerate(self.structure.populations):
-            for name in population.inputs:
-                array = f"{self.names[p]}_T[{population.slots[name]}]"
-                parts.append(f"{array}[:] = 0  # {name}")
-        for stage in self.structure.stages:
-            parts += [self.writer.couple(c, "_T") for c in stage.couplings]
-            for p, names in stage.algebraic.items():
-                parts.append(self._tangent_loop(p, names))
-        for p, population in enumerate(self.structure.populations):
-            if population.states:
-                parts.append(self._tangent_loop(p, [f"d{s}" for s in population.states]))
-        return self.writer.function(
-            "tangent",
-            [
-                *self.writer.population_arguments("_D"),
-                *self.writer.value_arguments(),
-                *self.writer.weight_arguments(),
-                *self.writer.population_arguments("_T"),
-                "t",
-                "dt",
-            ],
-            "\n".join(parts),
-            "J v: from v in the state slots of the tangent workspaces to their derivative slots.",
-        )
-
-    def _tangent_loop(self, p: int, equations: Sequence[str]) -> str:
-        population = self.structure.populations[p]
-        views = self._entry_views(p)
-        views |= {f"_v_{n}": f"{self.names[p]}_T[{s}, @]" for n, s in population.slots.items()}
-        assignments = []
-        for equation in equations:
-            terms = [
-                self._factor(e) * symbol(f"_v_{e.variable}")
-                for e in self.entries[p]
-                if e.equation == equation
-            ]
-            target = f"{self.names[p]}_T[{population.slots[equation]}, @]"
-            assignments.append((f"_v_{equation}", sympy.Add(*terms)))
-            assignments.append((target, symbol(f"_v_{equation}")))
-        return self.writer.loop(p, assignments, views=views, over_vectors=True)
 
     def adjoint(self) -> str:
         views = [self.writer.flat_views(suffix) for suffix in ("_D", "_L")]

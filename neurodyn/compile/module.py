@@ -1,4 +1,8 @@
-"""The generated module of a structure, from the cache or newly written."""
+"""The generated modules of a structure, from the cache or newly written.
+
+There are two kinds: ``"source"`` has the functions that simulate and pull cotangents back,
+``"tangents"`` those that carry tangent vectors along.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,11 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=256)
-def _source(structure_key: str, structure_box: _Box) -> str:
-    stored = cache.load_text("source", structure_key)
+def _source(kind: str, structure_key: str, structure_box: _Box) -> str:
+    stored = cache.load_text(kind, structure_key)
     if stored is None:
-        stored = write(structure_box.structure)
-        cache.store_text("source", structure_key, stored)
+        stored = _WRITERS[kind](structure_box.structure)
+        cache.store_text(kind, structure_key, stored)
     return stored
 
 
@@ -36,15 +40,15 @@ class _Box:
         return isinstance(other, _Box)
 
 
-def source(structure: Structure) -> str:
-    """Text of the module that serves `structure`."""
-    return _source(structure.key(), _Box(structure))
+def source(structure: Structure, kind: str = "source") -> str:
+    """Text of a module that serves `structure`."""
+    return _source(kind, structure.key(), _Box(structure))
 
 
-def load(structure: Structure) -> ModuleType:
+def load(structure: Structure, kind: str = "source") -> ModuleType:
     """The imported module that serves `structure`; its functions compile when first called."""
     name = "_".join(structure.identifiers)[:40]
-    return cache.load_module(source(structure), name)
+    return cache.load_module(source(structure, kind), name)
 
 
 def load_gradients(structure: Structure, wanted: Wanted) -> ModuleType:
@@ -73,7 +77,6 @@ def write(structure: Structure) -> str:
         functions += [
             writer.field(),
             derivatives.linearise(),
-            derivatives.tangent(),
             derivatives.adjoint(),
             derivatives.parameter_gradient(),
         ]
@@ -90,3 +93,15 @@ def write(structure: Structure) -> str:
     slots = ", ".join(map(str, derivatives.local_slots()))
     functions.append(f"LOCAL_SLOTS = [{slots}]")
     return writer.module(functions)
+
+
+def write_tangents(structure: Structure) -> str:
+    """Generate the text of the module of tangents."""
+    from neurodyn.compile import tangents
+    from neurodyn.compile.source import ModuleWriter
+
+    writer = ModuleWriter(structure)
+    return writer.module(tangents.functions(writer))
+
+
+_WRITERS = {"source": write, "tangents": write_tangents}

@@ -1,13 +1,13 @@
 """Write the numba module of a network structure: one self-contained, readable file.
 
-The module has three derivative functions of the whole network, generated from the same stages,
+The module has functions of the whole network, generated from the same stages,
 
 - ``field``: inputs, algebraic variables and dx/dt of every state;
-- ``linearise`` and ``tangent``: the local derivatives at a state, then J v for many v;
-- ``adjoint`` and ``parameter_gradient``: transposed J times lambda, then the pull-back onto every
-  parameter,
+- ``linearise``, ``adjoint`` and ``parameter_gradient``: the local derivatives at a state, then
+  transposed J times lambda, then the pull-back onto every parameter,
 
-and one ``run_...`` function a solver (see `neurodyn.compile.steppers`). Sizes, values and weights
+and one ``run_...`` function a solver (see `neurodyn.compile.steppers`). What carries tangents is in
+a module of its own (`neurodyn.compile.tangents`). Sizes, values and weights
 are arguments. A population ``E`` has a workspace ``__E[slot, trial, unit]``; what each slot holds
 is said in the module's own docstring. Its rows are filled up to whole cache lines by units that
 nothing reads, so that loops over elements have no remainder.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import sympy
 
@@ -31,6 +32,9 @@ from neurodyn.compile.structure import (
     Structure,
     arriving,
 )
+
+if TYPE_CHECKING:
+    from neurodyn.compile.tangents import TangentWriter
 
 #: Scalars that every generated function is given.
 TIME = ("t", "dt")
@@ -102,11 +106,10 @@ class ModuleWriter:
         *,
         views: dict[str, str] | None = None,
         scalars: Iterable[str] = (),
-        local_at: str | None = None,
     ) -> tuple[list[str], list[str], bool]:
         """Lines before a loop over elements, lines for the element `at`, whether they use ``i_``.
 
-        Parameters are as for `loop`; `local_at` is the element in arrays of local derivatives.
+        Parameters are as for `loop`.
         """
         population = self.structure.populations[p]
         shared = [*population.scalars, *TIME, *scalars]
@@ -123,9 +126,7 @@ class ModuleWriter:
         for name in reads:
             source = views.get(name) or f"{array}[{population.slots[name]}, @]"
             uses_units |= "i_" in source
-            # Local derivatives (".._D") have no axis of vectors.
-            place = local_at if local_at and "_D[" in source else at
-            found.append(f"{local(name)} = {source.replace('@', place)}")
+            found.append(f"{local(name)} = {source.replace('@', at)}")
         found += [line.replace("@", at) for line in text.body]
         before = [
             f"{local(n)} = {array}_scalar[{population.scalars.index(n)}]"
@@ -141,7 +142,6 @@ class ModuleWriter:
         *,
         views: dict[str, str] | None = None,
         scalars: Iterable[str] = (),
-        over_vectors: bool = False,
     ) -> str:
         """Text of an elementwise loop over one population.
 
@@ -156,21 +156,12 @@ class ModuleWriter:
             Names that stand for ``array[slot, @]`` other than the population's own slots.
         scalars : iterable of str
             Further names that are the same for all elements.
-        over_vectors : bool
-            The arrays have an axis of tangent vectors between trial and unit.
         """
         array = self.names[p]
-        at = "k_, v_, i_" if over_vectors else "k_, i_"
         before, body, uses_units = self.statements(
-            p, assignments, at, views=views, scalars=scalars, local_at="k_, i_"
+            p, assignments, "k_, i_", views=views, scalars=scalars
         )
-        if over_vectors:
-            head = [
-                f"for k_ in range({array}_T.shape[1]):",
-                f"    for v_ in range({array}_T.shape[2]):",
-                f"        for i_ in range({array}_T.shape[3]):",
-            ]
-        elif uses_units:
+        if uses_units:
             head = [
                 f"for k_ in range({array}.shape[1]):",
                 f"    for i_ in range({array}.shape[2]):",
@@ -189,9 +180,11 @@ class ModuleWriter:
             for a in self.population_arguments(suffix)
         )
 
-    def function(self, name: str, arguments: Sequence[str], body: str, doc: str) -> str:
-        """Text of one compiled function."""
-        flags = "INNER" if name == "evaluate" else "KERNEL"
+    def function(
+        self, name: str, arguments: Sequence[str], body: str, doc: str, *, is_inner: bool = False
+    ) -> str:
+        """Text of one compiled function; an inner one is called by others only."""
+        flags = "INNER" if is_inner else "KERNEL"
         signature = textwrap.fill(
             ", ".join(arguments), 92, initial_indent="    ", subsequent_indent="    "
         )
@@ -205,8 +198,11 @@ class ModuleWriter:
     def drift(self, p: int, state: str) -> sympy.Expr:
         return to_sympy(self.structure.populations[p].equations.variables[state].expression)
 
-    def evaluation(self) -> str:
-        """Statements that fill coupled inputs and algebraic variables, stage by stage."""
+    def evaluation(self, tangents: TangentWriter | None = None) -> str:
+        """Statements that fill coupled inputs and algebraic variables, stage by stage.
+
+        With `tangents` theirs too.
+        """
         parts = []
         for p, population in enumerate(self.structure.populations):
             for name in population.inputs:
@@ -223,9 +219,11 @@ class ModuleWriter:
                     arrived = f"{self.names[p]}[{population.slots[arriving(name)]}]"
                     parts.append(f"add_rows({arrived}, {target})  # spikes that arrived at {name}")
                     self.functions.add("add_rows")
+                if tangents:
+                    parts += tangents.clear(p, name)
         for stage in self.structure.stages:
             for c in stage.couplings:
-                parts.append(self.couple(c))
+                parts.append(tangents.couple(c) if tangents else self.couple(c))
             for p, names in stage.algebraic.items():
                 population = self.structure.populations[p]
                 assignments = [
@@ -236,6 +234,8 @@ class ModuleWriter:
                     for n in names
                 ]
                 parts.append(self.loop(p, _inlined(assignments, names)))
+                if tangents:
+                    parts.append(tangents.algebraic(p, names))
         self.functions |= {"clear", "copy_drive"}
         return "\n".join(parts)
 
@@ -247,6 +247,7 @@ class ModuleWriter:
             f"{self.flat_views()}\n{self.evaluation()}",
             "Fill the inputs that couplings end at, on top of row `row_` of their drives, and the\n"
             "    algebraic variables.",
+            is_inner=True,
         )
 
     def incoming(self, p: int, name: str) -> list[int]:
@@ -284,28 +285,29 @@ class ModuleWriter:
     def couple(self, c: int, suffix: str = "", transposed: bool = False) -> str:
         """Calls that add coupling `c` onto its target, or its transpose onto its source."""
         coupling = self.structure.couplings[c]
+        terms = range(len(coupling.kinds))
+        calls = [self.couple_term(c, term, suffix, transposed) for term in terms]
+        label = self.structure.label(*coupling.source), self.structure.label(*coupling.target)
+        arrow = "transpose of " if transposed else ""
+        return "\n".join([f"# {arrow}{label[0]} -> {label[1]}", *calls])
+
+    def couple_term(self, c: int, term: int, suffix: str = "", transposed: bool = False) -> str:
+        """The call that adds one term of a coupling's weights."""
+        coupling = self.structure.couplings[c]
+        kind = coupling.kinds[term]
         (p, name), (q, target) = coupling.source, coupling.target
         if transposed:
             (p, name), (q, target) = (q, target), (p, name)
         populations = self.structure.populations
         source = f"{self.names[p]}{suffix}[{populations[p].slots[name]}]"
         out = f"{self.names[q]}{suffix}[{populations[q].slots[target]}]"
-        if suffix == "_T":
-            source, out = (
-                f"{a}.reshape(({a}.shape[0] * {a}.shape[1], {a}.shape[2]))" for a in (source, out)
-            )
-        calls = []
-        for term, kind in enumerate(coupling.kinds):
-            arrays = ", ".join(f"_W{c}_{term}_{array}" for array in WEIGHT_ARRAYS[kind])
-            more = ""
-            if kind == "low_rank":
-                first = term == 0 and not suffix and self._writes_first(c, transposed)
-                more = f", {first}"
-            calls.append(f"add_{kind}({source}, {arrays}, {out}{more})")
-            self.functions.add(f"add_{kind}")
-        label = self.structure.label(*coupling.source), self.structure.label(*coupling.target)
-        arrow = "transpose of " if transposed else ""
-        return "\n".join([f"# {arrow}{label[0]} -> {label[1]}", *calls])
+        arrays = ", ".join(f"_W{c}_{term}_{array}" for array in WEIGHT_ARRAYS[kind])
+        more = ""
+        if kind == "low_rank":
+            first = term == 0 and not suffix and self._writes_first(c, transposed)
+            more = f", {first}"
+        self.functions.add(f"add_{kind}")
+        return f"add_{kind}({source}, {arrays}, {out}{more})"
 
     def field(self) -> str:
         parts = [self.flat_views(), *self.load_drives(), self.evaluation()]

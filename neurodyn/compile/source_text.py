@@ -26,6 +26,7 @@ LIBRARY = (
     "neurodyn.compile.piecewise",
     "neurodyn.compile.products",
     "neurodyn.compile.gradient_products",
+    "neurodyn.compile.vector_products",
     "neurodyn.compile.spike_delivery",
 )
 

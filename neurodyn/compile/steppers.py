@@ -34,6 +34,10 @@ class Stepper:
     extra_arguments: tuple[str, ...] = ()
     #: Whether units may spike at the ends of its steps.
     takes_spikes = True
+    #: Whether `neurodyn.compile.tangents` can differentiate its steps.
+    has_tangents = True
+    #: Names that are the same for all units of a step.
+    scalars = ("_half_dt", "_root_dt", NOW)
 
     def __init__(self, writer: ModuleWriter):
         self.writer = writer
@@ -55,6 +59,14 @@ class Stepper:
         raise NotImplementedError
 
     # -- pieces --------------------------------------------------------------------------------
+
+    @property
+    def function_name(self) -> str:
+        return f"run_{self.name}"
+
+    def evaluation(self) -> str:
+        """The network evaluated at the beginning of a step, in place."""
+        return self.writer.evaluation()
 
     def evaluate(self, time: str = "t") -> str:
         arguments = ", ".join(self.writer.network_arguments())
@@ -94,8 +106,7 @@ class Stepper:
         return population.refractory and state in spiking.clamped
 
     def loop(self, p: int, assignments) -> str:
-        scalars = ("_half_dt", "_root_dt", NOW)
-        return self.writer.loop(p, assignments, views=self.views[p], scalars=scalars)
+        return self.writer.loop(p, assignments, views=self.views[p], scalars=self.scalars)
 
     def slot(self, p: int, state: str) -> str:
         population = self.structure.populations[p]
@@ -120,7 +131,7 @@ class Stepper:
             *writer.load_drives(),
             *self.noise_lines(),
             *self.spikes.step_begin(),
-            self.evaluate() if self.evaluates_again else writer.evaluation(),
+            self.evaluate() if self.evaluates_again else self.evaluation(),
             self.record(),
             *(p.continuous(self.name != "euler") for p in self.spikes.plastic.values()),
             self.body(),
@@ -138,7 +149,7 @@ class Stepper:
             *self.spikes.after_loop(),
         ]
         return writer.function(
-            f"run_{self.name}",
+            self.function_name,
             self.arguments(),
             "\n".join(head),
             f"Advance by `n_steps` steps of {type(self).__name__}.",
@@ -355,6 +366,7 @@ class DormandPrince(Stepper):
 
     name = "dormand_prince"
     takes_spikes = False
+    has_tangents = False
     scratch = ("start", *(f"k{s}" for s in range(1, 8)))
     extra_arguments = ("rtol", "atol", "control")
 
