@@ -145,12 +145,6 @@ class Run(PreparedRun):
             drives = [part.drive(d, p) for d, p in zip(drives, places, strict=True)]
         synapses = {c: s.weight_arguments() for c, s in block.synapses.items()}
         rates = {c: a for c, a in synapses.items() if c in compiled.structure.rate_couplings}
-        extra = []
-        if self.solver.adaptive:
-            real = compiled.dtype.type
-            extra = [real(self.solver.rtol), real(self.solver.atol), block.control]
-        if self.solver.method == "exact":
-            extra = part.propagators
         self.kernel(
             *part.workspaces,
             *part.value_arrays,
@@ -166,10 +160,17 @@ class Run(PreparedRun):
             self.first_sample + sink.first_sample,
             *self.tables[part],
             *part.sizes,
-            *extra,
+            *self._solver_arguments(block, part),
             *(block.spikes.arguments(k, synapses) if block.spikes else ()),
             *(a for s in block.synapses.values() for a in s.arguments()),
         )
+
+    def _solver_arguments(self, block: Block, part: Part) -> list:
+        """What the loop of this solver takes beyond the arguments of all."""
+        if self.solver.adaptive:
+            real = self.compiled.dtype.type
+            return [real(self.solver.rtol), real(self.solver.atol), block.control]
+        return part.propagators if self.solver.method == "exact" else []
 
     def keep_spikes(self, n: int) -> None:
         """Hand the spikes of the last `n` steps to the recording."""
