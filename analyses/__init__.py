@@ -18,6 +18,12 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.lyapunov import (
+        LyapunovSpectrum,
+        lyapunov_exponent,
+        lyapunov_spectrum,
+    )
+    from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
     from neurodyn.analyses.siegert import siegert_cv, siegert_rate
     from neurodyn.analyses.spike_correlations import (
         autocorrelogram,
@@ -35,23 +41,48 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         population_rate,
     )
     from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
+    from neurodyn.analyses.timescale_fits import (
+        NetworkTimescales,
+        TimescaleFit,
+        autocorrelation_timescale,
+        network_timescales,
+    )
+    from neurodyn.analyses.timescales import (
+        Autocorrelation,
+        autocorrelation,
+        integrated_timescale,
+        leak_timescale,
+    )
     from neurodyn.recorded_spikes import spike_trains
     from neurodyn.spike_trains import SpikeTrains
 
 #: Where each public name lives.
 _EXPORTS = {
+    "Autocorrelation": "neurodyn.analyses.timescales",
+    "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
+    "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "SpikeTrains": "neurodyn.spike_trains",
+    "TimescaleFit": "neurodyn.analyses.timescale_fits",
+    "autocorrelation": "neurodyn.analyses.timescales",
+    "autocorrelation_timescale": "neurodyn.analyses.timescale_fits",
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
     "cross_correlogram": "neurodyn.analyses.spike_correlations",
+    "entropy_rate": "neurodyn.analyses.lyapunov_measures",
     "fano_factors": "neurodyn.analyses.spike_statistics",
     "firing_rates": "neurodyn.analyses.spike_statistics",
+    "integrated_timescale": "neurodyn.analyses.timescales",
     "interspike_intervals": "neurodyn.analyses.spike_statistics",
     "interval_cv": "neurodyn.analyses.spike_statistics",
     "interval_cv2": "neurodyn.analyses.spike_statistics",
     "interval_lv": "neurodyn.analyses.spike_statistics",
+    "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
+    "leak_timescale": "neurodyn.analyses.timescales",
+    "lyapunov_exponent": "neurodyn.analyses.lyapunov",
+    "lyapunov_spectrum": "neurodyn.analyses.lyapunov",
+    "network_timescales": "neurodyn.analyses.timescale_fits",
     "population_rate": "neurodyn.analyses.spike_statistics",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
     "siegert_cv": "neurodyn.analyses.siegert",
