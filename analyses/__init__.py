@@ -18,11 +18,12 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
-    from neurodyn.analyses.lyapunov import (
-        LyapunovSpectrum,
-        lyapunov_exponent,
-        lyapunov_spectrum,
+    from neurodyn.analyses.linear_memory import (
+        MemoryCapacity,
+        linear_memory_function,
+        memory_capacity,
     )
+    from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
     from neurodyn.analyses.siegert import siegert_cv, siegert_rate
     from neurodyn.analyses.spike_correlations import (
@@ -60,6 +61,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
 _EXPORTS = {
     "Autocorrelation": "neurodyn.analyses.timescales",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
+    "MemoryCapacity": "neurodyn.analyses.linear_memory",
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "SpikeTrains": "neurodyn.spike_trains",
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
@@ -80,8 +82,10 @@ _EXPORTS = {
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
     "leak_timescale": "neurodyn.analyses.timescales",
+    "linear_memory_function": "neurodyn.analyses.linear_memory",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
     "lyapunov_spectrum": "neurodyn.analyses.lyapunov",
+    "memory_capacity": "neurodyn.analyses.linear_memory",
     "network_timescales": "neurodyn.analyses.timescale_fits",
     "population_rate": "neurodyn.analyses.spike_statistics",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
