@@ -20,6 +20,7 @@ from neurodyn.units import UnitError, format_dimension, to_si
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from neurodyn.compile.wanted import Wanted
     from neurodyn.network import Network
     from neurodyn.weights import Weights
 
@@ -90,6 +91,7 @@ class CompiledNetwork:
         self.sizes = tuple(p.size for p in network.populations.values())
         self.widths = tuple(padded_size(size, dtype) for size in self.sizes)
         self._entries: dict[float, list[np.ndarray]] = {}
+        self._gradient_modules: dict[Wanted, ModuleType] = {}
 
     @cached_property
     def module(self) -> ModuleType:
@@ -100,6 +102,12 @@ class CompiledNetwork:
     def tangent_module(self) -> ModuleType:
         """The generated module of the functions that carry tangents along."""
         return module.load(self.structure, "tangents")
+
+    def gradient_module(self, wanted: Wanted) -> ModuleType:
+        """The module that sweeps back through runs; see `neurodyn.compile.adjoint_loops`."""
+        if wanted not in self._gradient_modules:
+            self._gradient_modules[wanted] = module.load_gradients(self.structure, wanted)
+        return self._gradient_modules[wanted]
 
     # -- arguments of the kernels --------------------------------------------------------------
 

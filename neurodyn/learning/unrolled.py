@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import aligned_empty
-from neurodyn.compile import module
 from neurodyn.compile.wanted import METHODS, Wanted
 from neurodyn.learning.trainable import Trainable, Values, find_trainables
 from neurodyn.learning.weight_gradients import SummedGradients
@@ -138,8 +137,13 @@ class Unrolled:
         self.trainables = find_trainables(network, trainable)
         self.compiled = network.compiled(dtype, tuple(driven))
         self.dtype = self.compiled.dtype
+        if self.compiled.structure.noise_streams and not solver.takes_noise:
+            raise ValueError(
+                f"{type(solver).__name__} does not integrate noise; use nd.Euler, nd.Heun or "
+                "nd.ExponentialEuler"
+            )
         self.records = tuple(_checked_record(network, record))
-        self.module = module.load_gradients(self.compiled.structure, self._wanted())
+        self.module = self.compiled.gradient_module(self._wanted())
         self.stages: int = self.module.STAGES
         self.values = Values(self.compiled)
         self._cut(truncate, checkpoint_every, memory, whole)
@@ -181,9 +185,10 @@ class Unrolled:
         length = min(self.n_steps, limit // max(1, per_step))
         if checkpoint_every is not None:
             length = _checked_steps(checkpoint_every, "checkpoint_every", self.n_steps)
-        length = max(self.piece, length // self.piece * self.piece)
         if length >= window:
             length = window
+        else:  # whole pieces
+            length = max(self.piece, length // self.piece * self.piece)
         self.segments = [
             Segment(a, min(a + length, end), start, a + length >= end)
             for start in range(0, self.n_steps, window)
@@ -524,11 +529,6 @@ def _check(network, solver) -> None:
         raise ValueError(
             f"the weights of `{label}` change by a plasticity rule, which gradients do not pass; "
             "make the coupling without `plasticity`"
-        )
-    if network.structure("float64").noise_streams and not solver.takes_noise:
-        raise ValueError(
-            f"{type(solver).__name__} does not integrate noise; use nd.Euler, nd.Heun or "
-            "nd.ExponentialEuler"
         )
 
 
