@@ -119,6 +119,7 @@ def lyapunov_spectrum(
     trials: int | None = None,
     inputs: Any = None,
     initial: Any = None,
+    vectors: Any = None,
     rng: Any = None,
     dtype: str = "float64",
     threads: int | None = None,
@@ -146,6 +147,8 @@ def lyapunov_spectrum(
     inputs, initial, dtype, threads
         As for `simulate`; `initial` of a flow or a map is (n_states,) or (trial, n_states), by
         default standard normal.
+    vectors : array_like, (n_states, k), optional
+        First tangent vectors, default random; what they are is forgotten in the transient.
     rng : int, SeedSequence, Generator or None
         Of initial states, noise, inputs, and first vectors.
 
@@ -175,7 +178,9 @@ def lyapunov_spectrum(
         system, solver, plan.k, duration=(plan.n_transient + plan.n_steps) * plan.dt,
         trials=trials, inputs=inputs, initial=initial, rng=root, dtype=dtype, threads=threads,
     )  # fmt: skip
-    every = _align(run, plan, np.random.default_rng(root.spawn(1)[0]))
+    if vectors is None:
+        vectors = np.random.default_rng(root.spawn(1)[0]).normal(size=(plan.n_states, plan.k))
+    every = _align(run, plan, _checked_vectors(vectors, plan))
     local = _growth(run, plan.n_steps, every)
     return _result(local, plan, every, run)
 
@@ -250,10 +255,20 @@ def _root(rng) -> np.random.SeedSequence:
     return np.random.SeedSequence(rng)
 
 
-def _align(run, plan: _Plan, rng: np.random.Generator) -> int:
+def _checked_vectors(vectors, plan: _Plan) -> np.ndarray:
+    vectors = np.asarray(vectors, float)
+    if vectors.shape != (plan.n_states, plan.k):
+        raise ValueError(
+            f"`vectors` must be (n_states, k) = {(plan.n_states, plan.k)}; got {vectors.shape}"
+        )
+    if np.linalg.matrix_rank(vectors) < plan.k:
+        raise ValueError(f"`vectors` must be {plan.k} linearly independent columns")
+    return vectors
+
+
+def _align(run, plan: _Plan, vectors: np.ndarray) -> int:
     """Let the state settle and the vectors align; the steps between orthonormalisations."""
-    vectors = rng.normal(size=(1, plan.n_states, plan.k))
-    run.tangents = np.repeat(orthonormalised(vectors)[0], run.n_trials, axis=0)
+    run.tangents = np.repeat(orthonormalised(vectors[None])[0], run.n_trials, axis=0)
     run.advance(plan.n_transient // 2, tangents=False)
     _check_finite(run)
     every = plan.every or 1

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax_lyapunov import lyapunov
 from protocol import serve
 
 
@@ -71,4 +72,5 @@ def low_rank(spec, arrays):
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)  # without it float64 arrays become float32
-    serve({"dense": dense, "noisy": noisy, "low_rank": low_rank}, {"JAX": jax.__version__})
+    cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank, "lyapunov": lyapunov}
+    serve(cases, {"JAX": jax.__version__})

@@ -1,6 +1,7 @@
 """The problems in NumPy, with every array allocated once."""
 
 import numpy as np
+from numpy_lyapunov import lyapunov
 from protocol import serve
 
 
@@ -92,4 +93,4 @@ def low_rank(spec, arrays):
 
 
 if __name__ == "__main__":
-    serve({"dense": dense, "noisy": noisy, "low_rank": low_rank}, {})
+    serve({"dense": dense, "noisy": noisy, "low_rank": low_rank, "lyapunov": lyapunov}, {})
