@@ -18,6 +18,14 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.dimensions import (
+        Dimensionality,
+        MatrixRanks,
+        dimensionality,
+        matrix_ranks,
+        participation_ratio,
+        principal_angles,
+    )
     from neurodyn.analyses.linear_memory import (
         MemoryCapacity,
         linear_memory_function,
@@ -54,17 +62,27 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         integrated_timescale,
         leak_timescale,
     )
+    from neurodyn.analyses.trajectories import (
+        Tangling,
+        TrajectoryGeometry,
+        tangling,
+        trajectory_geometry,
+    )
     from neurodyn.recorded_spikes import spike_trains
     from neurodyn.spike_trains import SpikeTrains
 
 #: Where each public name lives.
 _EXPORTS = {
     "Autocorrelation": "neurodyn.analyses.timescales",
+    "Dimensionality": "neurodyn.analyses.dimensions",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
+    "MatrixRanks": "neurodyn.analyses.dimensions",
     "MemoryCapacity": "neurodyn.analyses.linear_memory",
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "SpikeTrains": "neurodyn.spike_trains",
+    "Tangling": "neurodyn.analyses.trajectories",
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
+    "TrajectoryGeometry": "neurodyn.analyses.trajectories",
     "autocorrelation": "neurodyn.analyses.timescales",
     "autocorrelation_timescale": "neurodyn.analyses.timescale_fits",
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
@@ -72,6 +90,7 @@ _EXPORTS = {
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
     "cross_correlogram": "neurodyn.analyses.spike_correlations",
+    "dimensionality": "neurodyn.analyses.dimensions",
     "entropy_rate": "neurodyn.analyses.lyapunov_measures",
     "fano_factors": "neurodyn.analyses.spike_statistics",
     "firing_rates": "neurodyn.analyses.spike_statistics",
@@ -85,14 +104,19 @@ _EXPORTS = {
     "linear_memory_function": "neurodyn.analyses.linear_memory",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
     "lyapunov_spectrum": "neurodyn.analyses.lyapunov",
+    "matrix_ranks": "neurodyn.analyses.dimensions",
     "memory_capacity": "neurodyn.analyses.linear_memory",
     "network_timescales": "neurodyn.analyses.timescale_fits",
+    "participation_ratio": "neurodyn.analyses.dimensions",
     "population_rate": "neurodyn.analyses.spike_statistics",
+    "principal_angles": "neurodyn.analyses.dimensions",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
     "siegert_cv": "neurodyn.analyses.siegert",
     "siegert_rate": "neurodyn.analyses.siegert",
     "spike_trains": "neurodyn.recorded_spikes",
     "synchrony": "neurodyn.analyses.spike_synchrony",
+    "tangling": "neurodyn.analyses.trajectories",
+    "trajectory_geometry": "neurodyn.analyses.trajectories",
 }
 
 __all__ = list(_EXPORTS)
