@@ -50,6 +50,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         population_rate,
     )
     from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
+    from neurodyn.analyses.tangent_kernels import (
+        TangentKernel,
+        kernel_alignment,
+        tangent_kernel,
+        target_alignment,
+    )
     from neurodyn.analyses.timescale_fits import (
         NetworkTimescales,
         TimescaleFit,
@@ -80,6 +86,7 @@ _EXPORTS = {
     "MemoryCapacity": "neurodyn.analyses.linear_memory",
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "SpikeTrains": "neurodyn.spike_trains",
+    "TangentKernel": "neurodyn.analyses.tangent_kernels",
     "Tangling": "neurodyn.analyses.trajectories",
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
     "TrajectoryGeometry": "neurodyn.analyses.trajectories",
@@ -100,6 +107,7 @@ _EXPORTS = {
     "interval_cv2": "neurodyn.analyses.spike_statistics",
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
+    "kernel_alignment": "neurodyn.analyses.tangent_kernels",
     "leak_timescale": "neurodyn.analyses.timescales",
     "linear_memory_function": "neurodyn.analyses.linear_memory",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
@@ -115,7 +123,9 @@ _EXPORTS = {
     "siegert_rate": "neurodyn.analyses.siegert",
     "spike_trains": "neurodyn.recorded_spikes",
     "synchrony": "neurodyn.analyses.spike_synchrony",
+    "tangent_kernel": "neurodyn.analyses.tangent_kernels",
     "tangling": "neurodyn.analyses.trajectories",
+    "target_alignment": "neurodyn.analyses.tangent_kernels",
     "trajectory_geometry": "neurodyn.analyses.trajectories",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def aligned(array: np.ndarray, dtype: DTypeLike | None = None) -> np.ndarray:
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """An array, not filled yet, that is C-contiguous and begins on a boundary of `ALIGNMENT`."""
-    dtype, size = np.dtype(dtype), int(np.prod(shape))
+    dtype, size = np.dtype(dtype), math.prod((shape,) if isinstance(shape, int) else shape)
     # NumPy only promises 16 bytes, so take some more and begin where the address fits
     memory = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT

@@ -77,10 +77,8 @@ class PullBack:
         if zeros:
             self.loops.writer.functions.add("clear")
         stores = [(place, value) for place, value in self.stores if value != 0]
-        text = [f"clear({whole(place)})" for place in zeros]
-        if stores:
-            text.append(self._elements([*self.assignments, *stores], views))
-        return "\n".join(text)
+        text = [self._elements([*self.assignments, *stores], views)] if stores else []
+        return "\n".join([*text, *(f"clear({whole(place)})" for place in zeros)])
 
     def _elements(self, assignments, views) -> str:
         array = self.loops.names[self.p]

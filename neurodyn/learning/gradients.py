@@ -10,6 +10,7 @@ import numpy as np
 
 from neurodyn._arrays import checked_count
 from neurodyn.learning.losses import LossFunction
+from neurodyn.learning.threads import one_blas_thread
 from neurodyn.learning.unrolled import Unrolled
 from neurodyn.simulation.arguments import as_signals, broadcast_state, root_seed
 from neurodyn.simulation.preparation import INITIAL, NOISE, SIGNAL
@@ -138,7 +139,7 @@ def bptt(
             f"got {loss!r} and record={record!r}"
         )
     signals = as_signals(network, inputs)
-    n_trials = _trial_count(trials, signals, initial)
+    n_trials = trial_count(trials, signals, initial)
     unrolled = Unrolled(
         network,
         solver,
@@ -159,12 +160,13 @@ def bptt(
 
 def gradients_of(unrolled: Unrolled, loss: LossFunction, inputs, initial, rng) -> Gradients:
     """The same of a network that is unrolled already, with its current values."""
-    run_forward(unrolled, inputs, initial, rng)
-    value, cotangents = loss(unrolled.recorded)
-    if not np.isfinite(value):
-        raise FloatingPointError(_not_finite(unrolled, value))
-    unrolled.backward(checked_cotangents(unrolled, cotangents))
-    gradients = unrolled.gradients()
+    with one_blas_thread():
+        run_forward(unrolled, inputs, initial, rng)
+        value, cotangents = loss(unrolled.recorded)
+        if not np.isfinite(value):
+            raise FloatingPointError(_not_finite(unrolled, value))
+        unrolled.backward(checked_cotangents(unrolled, cotangents))
+        gradients = unrolled.gradients()
     for name, gradient in gradients.items():
         if not np.isfinite(gradient).all():
             raise FloatingPointError(
@@ -237,7 +239,8 @@ def _seeds(root, n_trials: int, purpose: int, extra: tuple[int, ...] = ()):
     ]
 
 
-def _trial_count(trials: int | None, signals, initial) -> int:
+def trial_count(trials: int | None, signals, initial) -> int:
+    """So many as are said, or as `inputs` or `initial` have."""
     from neurodyn.signals import ArraySignal
 
     if trials is not None:

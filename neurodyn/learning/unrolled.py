@@ -94,8 +94,6 @@ class Unrolled:
         Bytes for the tapes, default 1 GiB.
     threads : int
         Blocks of trials are shared by threads; no result depends on their number.
-    by_trial : bool
-        Keep the gradients of parameters apart by trial.
     whole : bool
         Make no pieces: the sweep stops at its end only.
 
@@ -121,7 +119,6 @@ class Unrolled:
         checkpoint_every: int | None = None,
         memory: int | None = None,
         threads: int = 1,
-        by_trial: bool = False,
         whole: bool = False,
     ):
         _check(network, solver)
@@ -133,7 +130,7 @@ class Unrolled:
             raise ValueError(
                 f"`every` ({self.every} steps) is longer than the run ({self.n_steps} steps)"
             )
-        self.n_trials, self.threads, self.by_trial = trials, threads, by_trial
+        self.n_trials, self.threads = trials, threads
         self.trainables = find_trainables(network, trainable)
         self.compiled = network.compiled(dtype, tuple(driven))
         self.dtype = self.compiled.dtype
@@ -485,8 +482,22 @@ class Unrolled:
             first = {name: value + other[name] for name, value in first.items()}
         return first
 
+    def gradients_by_trial(self) -> dict[str, np.ndarray]:
+        """The gradients of parameters and initial states, with a first axis of trials."""
+        return {
+            one.key: self._by_trial(one)
+            for one in self.trainables
+            if one.kind in ("parameter", "state")
+        }
+
     def _named(self, one: Trainable) -> np.ndarray:
         """The gradient of a parameter, or of an initial state (trial, unit)."""
+        found = self._by_trial(one)
+        if one.kind == "parameter":
+            found = found.sum(axis=0, dtype=float).astype(self.dtype)
+        return found
+
+    def _by_trial(self, one: Trainable) -> np.ndarray:
         p, name = self.compiled.place(one.name)
         size = self.compiled.sizes[p]
         if one.kind == "state":
@@ -496,9 +507,7 @@ class Unrolled:
         found = np.concatenate([b.gradients[p][row, :, :size] for b in self.blocks])
         if name in self.compiled.structure.populations[p].scalars:
             found = found.sum(axis=1, dtype=float)
-        if not self.by_trial:
-            found = found.sum(axis=0, dtype=float)
-        return found.astype(self.dtype)
+        return found
 
 
 # -- checks ------------------------------------------------------------------------------------
