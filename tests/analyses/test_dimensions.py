@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import xarray as xr
+from scipy.linalg import subspace_angles
 
 import neurodyn as nd
 from neurodyn.analyses import (
@@ -158,10 +159,17 @@ def test_angles_between_planes():
     A = frame[:, :3]
     B = A * np.cos(theta) + frame[:, 3:] * np.sin(theta)
     mixed = B @ rng.standard_normal((3, 3))  # any basis of the same subspace
-    np.testing.assert_allclose(principal_angles(A, mixed), theta, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(principal_angles(mixed, A), theta, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(principal_angles(A, frame[:, [0]]), [0], atol=1e-7)
+    np.testing.assert_allclose(principal_angles(A, mixed), theta, rtol=1e-7)
+    np.testing.assert_allclose(principal_angles(mixed, A), theta, rtol=1e-7)
+    np.testing.assert_allclose(principal_angles(A, frame[:, [0]]), [0], atol=1e-14)
     np.testing.assert_allclose(principal_angles(A, frame[:, 4:]), [np.pi / 2] * 2)
+
+
+def test_angles_agree_with_scipy():
+    rng = np.random.default_rng(8)
+    for k, m in ((1, 1), (3, 2), (2, 5)):
+        A, B = rng.standard_normal((9, k)), rng.standard_normal((9, m))
+        np.testing.assert_allclose(principal_angles(A, B), subspace_angles(A, B)[::-1], atol=1e-7)
 
 
 X = np.random.default_rng(0).standard_normal((30, 3))
