@@ -18,6 +18,7 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.covariant_vectors import CovariantVectors, covariant_lyapunov_vectors
     from neurodyn.analyses.dimensions import (
         Dimensionality,
         MatrixRanks,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         participation_ratio,
         principal_angles,
     )
+    from neurodyn.analyses.dynamic_mean_field import DynamicMeanField, dynamic_mean_field
     from neurodyn.analyses.linear_memory import (
         MemoryCapacity,
         linear_memory_function,
@@ -80,7 +82,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
 #: Where each public name lives.
 _EXPORTS = {
     "Autocorrelation": "neurodyn.analyses.timescales",
+    "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
+    "DynamicMeanField": "neurodyn.analyses.dynamic_mean_field",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
     "MatrixRanks": "neurodyn.analyses.dimensions",
     "MemoryCapacity": "neurodyn.analyses.linear_memory",
@@ -96,8 +100,10 @@ _EXPORTS = {
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
+    "covariant_lyapunov_vectors": "neurodyn.analyses.covariant_vectors",
     "cross_correlogram": "neurodyn.analyses.spike_correlations",
     "dimensionality": "neurodyn.analyses.dimensions",
+    "dynamic_mean_field": "neurodyn.analyses.dynamic_mean_field",
     "entropy_rate": "neurodyn.analyses.lyapunov_measures",
     "fano_factors": "neurodyn.analyses.spike_statistics",
     "firing_rates": "neurodyn.analyses.spike_statistics",
