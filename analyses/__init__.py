@@ -28,6 +28,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         principal_angles,
     )
     from neurodyn.analyses.dynamic_mean_field import DynamicMeanField, dynamic_mean_field
+    from neurodyn.analyses.learning_regimes import (
+        LearningRegime,
+        WeightChange,
+        learning_regime,
+        weight_change,
+    )
     from neurodyn.analyses.linear_memory import (
         MemoryCapacity,
         linear_memory_function,
@@ -35,6 +41,20 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     )
     from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
+    from neurodyn.analyses.paths import Trajectories, trajectories
+    from neurodyn.analyses.phase_plane import FlowField, Nullclines, flow_field, nullclines
+    from neurodyn.analyses.representations import (
+        NoiseCeiling,
+        cka,
+        dissimilarity_matrix,
+        kernel_alignment,
+        linear_cka,
+        procrustes_distance,
+        representation_alignment,
+        rsa,
+        rsa_noise_ceiling,
+        sign_similarity,
+    )
     from neurodyn.analyses.siegert import siegert_cv, siegert_rate
     from neurodyn.analyses.spike_correlations import (
         autocorrelogram,
@@ -52,12 +72,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         population_rate,
     )
     from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
-    from neurodyn.analyses.tangent_kernels import (
-        TangentKernel,
-        kernel_alignment,
-        tangent_kernel,
-        target_alignment,
-    )
+    from neurodyn.analyses.tangent_kernels import TangentKernel, tangent_kernel, target_alignment
     from neurodyn.analyses.timescale_fits import (
         NetworkTimescales,
         TimescaleFit,
@@ -85,54 +100,73 @@ _EXPORTS = {
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
     "DynamicMeanField": "neurodyn.analyses.dynamic_mean_field",
+    "FlowField": "neurodyn.analyses.phase_plane",
+    "LearningRegime": "neurodyn.analyses.learning_regimes",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
     "MatrixRanks": "neurodyn.analyses.dimensions",
     "MemoryCapacity": "neurodyn.analyses.linear_memory",
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
+    "NoiseCeiling": "neurodyn.analyses.representations",
+    "Nullclines": "neurodyn.analyses.phase_plane",
     "SpikeTrains": "neurodyn.spike_trains",
     "TangentKernel": "neurodyn.analyses.tangent_kernels",
     "Tangling": "neurodyn.analyses.trajectories",
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
+    "Trajectories": "neurodyn.analyses.paths",
     "TrajectoryGeometry": "neurodyn.analyses.trajectories",
+    "WeightChange": "neurodyn.analyses.learning_regimes",
     "autocorrelation": "neurodyn.analyses.timescales",
     "autocorrelation_timescale": "neurodyn.analyses.timescale_fits",
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
+    "cka": "neurodyn.analyses.representations",
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
     "covariant_lyapunov_vectors": "neurodyn.analyses.covariant_vectors",
     "cross_correlogram": "neurodyn.analyses.spike_correlations",
     "dimensionality": "neurodyn.analyses.dimensions",
+    "dissimilarity_matrix": "neurodyn.analyses.representations",
     "dynamic_mean_field": "neurodyn.analyses.dynamic_mean_field",
     "entropy_rate": "neurodyn.analyses.lyapunov_measures",
     "fano_factors": "neurodyn.analyses.spike_statistics",
     "firing_rates": "neurodyn.analyses.spike_statistics",
+    "flow_field": "neurodyn.analyses.phase_plane",
     "integrated_timescale": "neurodyn.analyses.timescales",
     "interspike_intervals": "neurodyn.analyses.spike_statistics",
     "interval_cv": "neurodyn.analyses.spike_statistics",
     "interval_cv2": "neurodyn.analyses.spike_statistics",
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
-    "kernel_alignment": "neurodyn.analyses.tangent_kernels",
+    "kernel_alignment": "neurodyn.analyses.representations",
     "leak_timescale": "neurodyn.analyses.timescales",
+    "learning_regime": "neurodyn.analyses.learning_regimes",
+    "linear_cka": "neurodyn.analyses.representations",
     "linear_memory_function": "neurodyn.analyses.linear_memory",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
     "lyapunov_spectrum": "neurodyn.analyses.lyapunov",
     "matrix_ranks": "neurodyn.analyses.dimensions",
     "memory_capacity": "neurodyn.analyses.linear_memory",
     "network_timescales": "neurodyn.analyses.timescale_fits",
+    "nullclines": "neurodyn.analyses.phase_plane",
     "participation_ratio": "neurodyn.analyses.dimensions",
     "population_rate": "neurodyn.analyses.spike_statistics",
     "principal_angles": "neurodyn.analyses.dimensions",
+    "procrustes_distance": "neurodyn.analyses.representations",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
+    "representation_alignment": "neurodyn.analyses.representations",
+    "rsa": "neurodyn.analyses.representations",
+    "rsa_noise_ceiling": "neurodyn.analyses.representations",
     "siegert_cv": "neurodyn.analyses.siegert",
     "siegert_rate": "neurodyn.analyses.siegert",
+    "sign_similarity": "neurodyn.analyses.representations",
     "spike_trains": "neurodyn.recorded_spikes",
     "synchrony": "neurodyn.analyses.spike_synchrony",
     "tangent_kernel": "neurodyn.analyses.tangent_kernels",
     "tangling": "neurodyn.analyses.trajectories",
     "target_alignment": "neurodyn.analyses.tangent_kernels",
+    "trajectories": "neurodyn.analyses.paths",
     "trajectory_geometry": "neurodyn.analyses.trajectories",
+    "weight_change": "neurodyn.analyses.learning_regimes",
 }
 
 __all__ = list(_EXPORTS)

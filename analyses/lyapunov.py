@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dgeqrf, dorgqr
+from scipy.special import stdtrit
 
 from neurodyn._arrays import checked_count
 from neurodyn.analyses._tangent_flows import carrier
@@ -29,10 +31,12 @@ from neurodyn.units import to_si
 #: Growth of the fastest over that of the slowest vector, as a logarithm, between two
 #: orthonormalisations: what is aimed at, and above which digits are lost.
 _SPREAD, _TOO_WIDE = 6.0, 20.0
+#: Numbers in a matrix whose factorisation does not profit from threads.
+_SMALL = 1 << 17
 #: Batches of a run from which standard errors are taken.
 _BATCHES = 20
-#: Standard errors by which the halves of a run may differ.
-_AGREEMENT = 4.0
+#: Chance at which a stationary run is taken for one that has not converged.
+_FALSE_ALARM = 0.005
 
 
 @dataclass(frozen=True)
@@ -172,16 +176,16 @@ def lyapunov_spectrum(
     >>> round(float(spectrum.exponents[0]), 2), round(float(np.log(2)), 2)
     (0.69, 0.69)
     """
-    plan = _plan(system, solver, k, duration, transient, interval)
-    root = _root(rng)
+    plan = spectrum_plan(system, solver, k, duration, transient, interval)
+    root = root_seed(rng)
     run = carrier(
         system, solver, plan.k, duration=(plan.n_transient + plan.n_steps) * plan.dt,
         trials=trials, inputs=inputs, initial=initial, rng=root, dtype=dtype, threads=threads,
     )  # fmt: skip
-    if vectors is None:
-        vectors = np.random.default_rng(root.spawn(1)[0]).normal(size=(plan.n_states, plan.k))
-    every = _align(run, plan, _checked_vectors(vectors, plan))
-    local = _growth(run, plan.n_steps, every)
+    first = checked_vectors(vectors, plan, root)
+    with one_blas_thread(plan):
+        every = align_vectors(run, plan, first)
+        local = _growth(run, plan.n_steps, every)
     return _result(local, plan, every, run)
 
 
@@ -211,7 +215,9 @@ def lyapunov_exponent(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class LyapunovPlan:
+    """What is to be done, in steps."""
+
     k: int
     n_states: int
     dt: float
@@ -220,7 +226,8 @@ class _Plan:
     every: int | None
 
 
-def _plan(system, solver, k, duration, transient, interval) -> _Plan:
+def spectrum_plan(system, solver, k, duration, transient, interval) -> LyapunovPlan:
+    """The arguments of `lyapunov_spectrum`, checked."""
     n = getattr(system, "n_states", None)
     if not isinstance(system, (Network, Flow, Map)):
         raise TypeError(
@@ -244,10 +251,11 @@ def _plan(system, solver, k, duration, transient, interval) -> _Plan:
     every = None if interval is None else count_steps(interval, dt, "interval")
     if every is not None and every > n_steps:
         raise ValueError(f"`interval` is longer than `duration`: {interval!r} > {duration!r}")
-    return _Plan(k, n, dt, n_transient, n_steps, every)
+    return LyapunovPlan(k, n, dt, n_transient, n_steps, every)
 
 
-def _root(rng) -> np.random.SeedSequence:
+def root_seed(rng) -> np.random.SeedSequence:
+    """The root of all random numbers of an analysis."""
     if isinstance(rng, np.random.SeedSequence):
         return rng
     if isinstance(rng, np.random.Generator):
@@ -255,7 +263,18 @@ def _root(rng) -> np.random.SeedSequence:
     return np.random.SeedSequence(rng)
 
 
-def _checked_vectors(vectors, plan: _Plan) -> np.ndarray:
+def one_blas_thread(plan: LyapunovPlan):
+    """Hold BLAS to one thread around small matrices, where several only get in each other's way."""
+    from threadpoolctl import threadpool_limits
+
+    limit = 1 if plan.n_states * plan.k <= _SMALL else None
+    return threadpool_limits(limits=limit, user_api="blas")
+
+
+def checked_vectors(vectors, plan: LyapunovPlan, root: np.random.SeedSequence) -> np.ndarray:
+    """The first tangent vectors, (n_states, k), random where none are given."""
+    if vectors is None:
+        return np.random.default_rng(root.spawn(1)[0]).normal(size=(plan.n_states, plan.k))
     vectors = np.asarray(vectors, float)
     if vectors.shape != (plan.n_states, plan.k):
         raise ValueError(
@@ -266,22 +285,24 @@ def _checked_vectors(vectors, plan: _Plan) -> np.ndarray:
     return vectors
 
 
-def _align(run, plan: _Plan, vectors: np.ndarray) -> int:
+def align_vectors(run, plan: LyapunovPlan, vectors: np.ndarray) -> int:
     """Let the state settle and the vectors align; the steps between orthonormalisations."""
     run.tangents = np.repeat(orthonormalised(vectors[None])[0], run.n_trials, axis=0)
     run.advance(plan.n_transient // 2, tangents=False)
     _check_finite(run)
     every = plan.every or 1
     left = plan.n_transient - plan.n_transient // 2
+    fastest = 0.0  # growth of the spread a step, the largest since the vectors began to align
     while left:
         n = min(every, left)
         run.advance(n)
         left -= n
         spread = _spread(_renewed(run))
         if plan.every is None and n == every:
+            fastest = max(0.98 * fastest, spread / n)
             # not beyond a hundredth of the run, so that its parts can be compared
             longest = max(1, min(plan.n_steps // 100, 2 * every))
-            every = int(np.clip(every * _SPREAD / max(spread, 1e-3), 1, longest))
+            every = int(np.clip(_SPREAD / max(fastest, 1e-9), 1, longest))
     return every
 
 
@@ -333,8 +354,13 @@ def orthonormalised(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if vectors.shape[-1] == 1:
             norm = np.linalg.norm(vectors, axis=1, keepdims=True)
             return vectors / norm, np.log(norm[:, 0])
-        q, r = np.linalg.qr(vectors)
-        return q, np.log(np.abs(np.diagonal(r, axis1=-2, axis2=-1)))
+        # LAPACK itself: numpy.linalg.qr takes half as long again for small matrices
+        q, logs = np.empty_like(vectors), np.empty((len(vectors), vectors.shape[-1]))
+        for trial, matrix in enumerate(vectors):
+            factors, tau, _, _ = dgeqrf(matrix)
+            logs[trial] = np.log(np.abs(np.diagonal(factors)))
+            q[trial] = dorgqr(factors, tau, overwrite_a=True)[0]
+        return q, logs
 
 
 def _check_finite(run) -> None:
@@ -347,7 +373,7 @@ def _check_finite(run) -> None:
         )
 
 
-def _result(logs: np.ndarray, plan: _Plan, every: int, run) -> LyapunovSpectrum:
+def _result(logs: np.ndarray, plan: LyapunovPlan, every: int, run) -> LyapunovSpectrum:
     _check_finite(run)
     local = np.moveaxis(logs, 1, 0)
     n = local.shape[1]
@@ -392,8 +418,11 @@ def _verdict(local, exponents, error) -> tuple[bool, str]:
     if np.isnan(error).any():
         return False, "not converged: too few intervals to tell"
     first, second = np.moveaxis(_batch_means(local, 2).mean(axis=0), 0, 0)
-    # each half has a standard error of sqrt(2) of the whole's, their difference of twice it
-    allowed = _AGREEMENT * 2 * error + 1e-9 * np.abs(exponents).max()
+    batches = _batch_means(local, min(_BATCHES, local.shape[1] // 2)).mean(axis=0)
+    # by differences of neighbours (von Neumann 1941), for a drift must not widen what is allowed
+    spread = np.sqrt((np.diff(batches, axis=0) ** 2).mean(axis=0) / 2)
+    level = stdtrit(len(batches) - 1, 1 - _FALSE_ALARM / (2 * exponents.size))
+    allowed = 2 * level * spread / np.sqrt(len(batches)) + 1e-9 * np.abs(exponents).max()
     off = np.abs(second - first)
     worst = int(np.argmax(off - allowed))
     if off[worst] <= allowed[worst]:

@@ -47,11 +47,18 @@ class TangentWriter:
 
     def clear(self, p: int, name: str) -> list[str]:
         """Lines that begin the sum of an input's couplings."""
-        if not self.writer.incoming(p, name):
-            return []  # nothing but a drive, whose tangent is 0
+        incoming = self.writer.incoming(p, name)
+        if not incoming or self._writes_first(incoming[0], 0):
+            return []  # without couplings there is nothing but a drive, whose tangent is 0
         self.writer.functions.add("clear_vectors")
         slot = self.structure.populations[p].slots[name]
         return [f"clear_vectors({self.names[p]}_T[{slot}])"]
+
+    def _writes_first(self, c: int, term: int) -> bool:
+        """Whether a term writes its target rather than adding to what is there."""
+        coupling = self.structure.couplings[c]
+        first = term == 0 and self.writer.incoming(*coupling.target)[0] == c
+        return first and coupling.kinds[0] == "sparse"
 
     def couple(self, c: int) -> str:
         """Calls that add coupling `c` onto its target, for the state and its tangents."""
@@ -72,7 +79,8 @@ class TangentWriter:
                 self.writer.functions.add("add_dense_tangents")
                 continue
             calls.append(self.writer.couple_term(c, term))
-            calls.append(f"add_{kind}_vectors({tangents[0]}, {arrays}, {tangents[1]})")
+            more = f", {self._writes_first(c, term)}" if kind == "sparse" else ""
+            calls.append(f"add_{kind}_vectors({tangents[0]}, {arrays}, {tangents[1]}{more})")
             self.writer.functions.add(f"add_{kind}_vectors")
         label = self.structure.label(*coupling.source), self.structure.label(*coupling.target)
         return "\n".join([f"# {label[0]} -> {label[1]}", *calls])

@@ -62,12 +62,23 @@ _THREE_ROWS = np.uint64(3)
 _FOUR_ROWS = np.uint64(4)
 
 
-def add_sparse_vectors(tangents, indptr, indices, data, out):
+def add_sparse_vectors(tangents, indptr, indices, data, out, is_first):
+    """With `is_first` the product is written rather than added, which saves a pass over `out`."""
     for trial in range(out.shape[0]):
         source = tangents[trial]
         for i in range(indptr.size - 1):
             row = out[trial, i]
-            for k in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            begin, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
+            if is_first and begin < end:
+                weight = data[begin]
+                vectors = source[np.uint64(indices[begin])]
+                for v in range(row.size):
+                    row[v] = weight * vectors[v]
+                begin += _ONE_ROW
+            elif is_first:
+                for v in range(row.size):
+                    row[v] = ZERO
+            for k in range(begin, end):
                 weight = data[k]
                 vectors = source[np.uint64(indices[k])]
                 for v in range(row.size):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
+from neurodyn.plot.lyapunov import lyapunov_convergence, lyapunov_spectrum
 from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
 from neurodyn.plot.spikes import population_rate, raster, raster_with_rate
 from neurodyn.recorded_spikes import populations_with_spikes
@@ -22,6 +23,8 @@ __all__ = [
     "covariance_ellipse",
     "distribution",
     "heatmap",
+    "lyapunov_convergence",
+    "lyapunov_spectrum",
     "phase",
     "plot",
     "population_rate",
