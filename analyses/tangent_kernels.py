@@ -170,37 +170,11 @@ def tangent_kernel(
     return TangentKernel(kernel, values, counts)
 
 
-def kernel_alignment(kernel, other, *, centred: bool = False) -> float:
-    """Alignment of two kernels, ``<K, L> / (|K| |L|)`` with Frobenius products.
-
-    1 for kernels that are multiples of each other, between 0 and 1 for positive semidefinite ones
-    (Cristianini et al. 2001). Between a network's tangent kernels before and after training it says
-    how lazy learning was.
-
-    Parameters
-    ----------
-    kernel, other : array_like, (n, n)
-    centred : bool
-        Take the means of rows and columns out first (Cortes, Mohri and Rostamizadeh 2012).
-
-    Examples
-    --------
-    >>> kernel_alignment([[1.0, 0.0], [0.0, 1.0]], [[3.0, 0.0], [0.0, 4.0]])
-    0.98994949366...
-    """
-    K, L = _square(kernel, "kernel"), _square(other, "other")
-    if K.shape != L.shape:
-        raise ValueError(f"the kernels must have one shape; got {K.shape} and {L.shape}")
-    if centred:
-        K, L = _centred(K), _centred(L)
-    sizes = np.linalg.norm(K) * np.linalg.norm(L)
-    if sizes == 0:
-        raise ValueError("a kernel is zero (after centring): its alignment is not defined")
-    return float(np.vdot(K, L) / sizes)
-
-
 def target_alignment(kernel, targets, *, centred: bool = False) -> float:
-    """Alignment of a kernel with targets y: that with the kernel ``y y^T``.
+    """Alignment of a kernel with targets y, ``<K, y y^T> / (|K| |y y^T|)`` with Frobenius products.
+
+    Between 0 and 1 for a positive semidefinite kernel; 1 if it is a multiple of ``y y^T``
+    (Cristianini et al. 2001). For two kernels see `neurodyn.analyses.kernel_alignment`.
 
     Parameters
     ----------
@@ -208,27 +182,31 @@ def target_alignment(kernel, targets, *, centred: bool = False) -> float:
     targets : array_like, (n,) or (n, d)
         One row a row of the kernel.
     centred : bool
-        As for `kernel_alignment`.
+        Take the means of the kernel's rows and columns, and of the targets, out first (Cortes,
+        Mohri and Rostamizadeh 2012).
+
+    Examples
+    --------
+    >>> round(target_alignment([[2.0, 0.0], [0.0, 1.0]], [1.0, 0.0]), 6)
+    0.894427
     """
-    K, y = _square(kernel, "kernel"), real_numbers(targets, "targets").astype(float)
-    y = y[:, None] if y.ndim == 1 else y
-    if y.ndim != 2 or len(y) != len(K):
+    K, y = real_numbers(kernel, "kernel").astype(float), real_numbers(targets, "targets")
+    if K.ndim != 2 or K.shape[0] != K.shape[1]:
+        raise ValueError(f"`kernel` must be a square matrix; got shape {K.shape}")
+    if y.ndim not in (1, 2) or len(y) != len(K):
         raise ValueError(
             f"`targets` must be ({len(K)},) or ({len(K)}, d), one row a row of the kernel; got "
-            f"shape {np.shape(targets)}"
+            f"shape {y.shape}"
         )
-    return kernel_alignment(K, y @ y.T, centred=centred)
-
-
-def _square(kernel, name: str) -> np.ndarray:
-    K = real_numbers(kernel, name).astype(float)
-    if K.ndim != 2 or K.shape[0] != K.shape[1]:
-        raise ValueError(f"`{name}` must be a square matrix; got shape {K.shape}")
-    return K
-
-
-def _centred(K: np.ndarray) -> np.ndarray:
-    return K - K.mean(axis=0) - K.mean(axis=1, keepdims=True) + K.mean()
+    y = y.reshape(len(K), -1).astype(float)
+    if centred:
+        y = y - y.mean(axis=0)
+        K = K - K.mean(axis=0) - K.mean(axis=1, keepdims=True) + K.mean()
+    wanted = y @ y.T
+    for name, array in (("kernel", K), ("targets", wanted)):
+        if not array.any():
+            raise ValueError(f"`{name}` is 0 (after centring): it has no direction")
+    return float(np.vdot(K, wanted) / (np.linalg.norm(K) * np.linalg.norm(wanted)))
 
 
 # -- arguments ---------------------------------------------------------------------------------
@@ -332,7 +310,7 @@ def _slices(unrolled: Unrolled, sweeps, c: int, array: str) -> Iterator[np.ndarr
         at = 0
         for a, b, *_ in pairs:
             part = a if stop - start == n else np.ascontiguousarray(a[:, :, start:stop])
-            unrolled.module.outer(part, b, G[at : at + a.shape[1]])
+            unrolled.outer(part, b, G[at : at + a.shape[1]])
             at += a.shape[1]
         G[:, :, n_columns:] = 0
         yield G.reshape(n_rows, -1)

@@ -175,7 +175,7 @@ class AdjointLoops:
         for p, name in (*self.wanted.records, *sources):
             self.tape_row(p, name)
         backward = self._backward()  # it says what the tape must hold
-        functions = [self._forward(), backward, self._outer(), self._about()]
+        functions = [self._forward(), backward, self._about()]
         if self.stepper.evaluates_again:
             functions.insert(0, self.writer.evaluate())
         return self.writer.module(functions)
@@ -190,16 +190,6 @@ class AdjointLoops:
     def _transposed(self) -> list[int]:
         """Couplings that cotangents pass."""
         return [c for c in self.structure.rate_couplings if self.flow.passes(c)]
-
-    def _outer(self) -> str:
-        self.writer.functions.add("add_outer")
-        return self.writer.function(
-            "outer",
-            ["a", "b", "out"],
-            "for trial in range(a.shape[1]):\n    add_outer(a, b, trial, out[trial])",
-            "Add to ``out[trial]`` the sum over k of the outer products of ``a[k, trial]`` and\n"
-            "    ``b[k, trial]``.",
-        )
 
     def _arguments(self, *whats: str) -> list[str]:
         """Names of arrays; all populations have a tape and cotangents."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import aligned_empty
+from neurodyn.compile.outer import outer
 from neurodyn.compile.wanted import METHODS, Wanted
 from neurodyn.learning.trainable import Trainable, Values, find_trainables
 from neurodyn.learning.weight_gradients import SummedGradients
@@ -142,6 +143,7 @@ class Unrolled:
         self.records = tuple(_checked_record(network, record))
         self.module = self.compiled.gradient_module(self._wanted())
         self.stages: int = self.module.STAGES
+        self.outer = outer(self.dtype.name)
         self.values = Values(self.compiled)
         self._cut(truncate, checkpoint_every, memory, whole)
         self.blocks = [self._block(trials) for trials in self._trial_blocks()]

@@ -54,7 +54,7 @@ class SummedGradients:
         key = (c, prefix + "W")
         if key not in self._dense:
             self._dense[key] = np.zeros((1, n, b.shape[-1]), delta.dtype)
-        self.unrolled.module.outer(a, b, self._dense[key])
+        self.unrolled.outer(a, b, self._dense[key])
 
     def gradient(self, c: int) -> dict[str, np.ndarray]:
         """By the names of `Weights.parameters`."""
