@@ -1,4 +1,4 @@
-"""Lyapunov exponents: how fast small differences grow, from the exact tangent of the solver's steps.
+"""Lyapunov exponents: how fast small differences grow, by the exact tangent of the steps taken.
 
 Tangent vectors are carried along a run and made orthonormal again and again; the logarithms of
 what they have grown by, over time, are the exponents (Benettin et al. 1980; for networks Engelken,

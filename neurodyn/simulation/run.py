@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn.simulation.blocks import Block
+from neurodyn.simulation.blocks import Block, Part
 from neurodyn.simulation.carried import carry, join_carried
 from neurodyn.simulation.divergence import check_finite
 from neurodyn.simulation.interrupts import Interrupts, raise_interrupts
