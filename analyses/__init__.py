@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         principal_angles,
     )
     from neurodyn.analyses.dynamic_mean_field import DynamicMeanField, dynamic_mean_field
+    from neurodyn.analyses.equilibria import fixed_points, slow_points
+    from neurodyn.analyses.fixed_point_record import FixedPoints, Modes
     from neurodyn.analyses.learning_regimes import (
         LearningRegime,
         WeightChange,
@@ -39,6 +41,16 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         linear_memory_function,
         memory_capacity,
     )
+    from neurodyn.analyses.lowrank_ensemble import (
+        LowRankEnsemble,
+        empirical_ensemble,
+        gaussian_ensemble,
+    )
+    from neurodyn.analyses.lowrank_mean_field import (
+        LowRankFixedPoints,
+        effective_flow,
+        lowrank_fixed_points,
+    )
     from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
     from neurodyn.analyses.paths import Trajectories, trajectories
@@ -47,7 +59,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         NoiseCeiling,
         cka,
         dissimilarity_matrix,
-        kernel_alignment,
         linear_cka,
         procrustes_distance,
         representation_alignment,
@@ -72,7 +83,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         population_rate,
     )
     from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
-    from neurodyn.analyses.tangent_kernels import TangentKernel, tangent_kernel, target_alignment
+    from neurodyn.analyses.tangent_kernels import (
+        TangentKernel,
+        kernel_alignment,
+        tangent_kernel,
+        target_alignment,
+    )
     from neurodyn.analyses.timescale_fits import (
         NetworkTimescales,
         TimescaleFit,
@@ -100,11 +116,15 @@ _EXPORTS = {
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
     "DynamicMeanField": "neurodyn.analyses.dynamic_mean_field",
+    "FixedPoints": "neurodyn.analyses.fixed_point_record",
     "FlowField": "neurodyn.analyses.phase_plane",
     "LearningRegime": "neurodyn.analyses.learning_regimes",
+    "LowRankEnsemble": "neurodyn.analyses.lowrank_ensemble",
+    "LowRankFixedPoints": "neurodyn.analyses.lowrank_mean_field",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
     "MatrixRanks": "neurodyn.analyses.dimensions",
     "MemoryCapacity": "neurodyn.analyses.linear_memory",
+    "Modes": "neurodyn.analyses.fixed_point_record",
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "NoiseCeiling": "neurodyn.analyses.representations",
     "Nullclines": "neurodyn.analyses.phase_plane",
@@ -127,21 +147,26 @@ _EXPORTS = {
     "dimensionality": "neurodyn.analyses.dimensions",
     "dissimilarity_matrix": "neurodyn.analyses.representations",
     "dynamic_mean_field": "neurodyn.analyses.dynamic_mean_field",
+    "effective_flow": "neurodyn.analyses.lowrank_mean_field",
+    "empirical_ensemble": "neurodyn.analyses.lowrank_ensemble",
     "entropy_rate": "neurodyn.analyses.lyapunov_measures",
     "fano_factors": "neurodyn.analyses.spike_statistics",
     "firing_rates": "neurodyn.analyses.spike_statistics",
+    "fixed_points": "neurodyn.analyses.equilibria",
     "flow_field": "neurodyn.analyses.phase_plane",
+    "gaussian_ensemble": "neurodyn.analyses.lowrank_ensemble",
     "integrated_timescale": "neurodyn.analyses.timescales",
     "interspike_intervals": "neurodyn.analyses.spike_statistics",
     "interval_cv": "neurodyn.analyses.spike_statistics",
     "interval_cv2": "neurodyn.analyses.spike_statistics",
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
-    "kernel_alignment": "neurodyn.analyses.representations",
+    "kernel_alignment": "neurodyn.analyses.tangent_kernels",
     "leak_timescale": "neurodyn.analyses.timescales",
     "learning_regime": "neurodyn.analyses.learning_regimes",
     "linear_cka": "neurodyn.analyses.representations",
     "linear_memory_function": "neurodyn.analyses.linear_memory",
+    "lowrank_fixed_points": "neurodyn.analyses.lowrank_mean_field",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
     "lyapunov_spectrum": "neurodyn.analyses.lyapunov",
     "matrix_ranks": "neurodyn.analyses.dimensions",
@@ -159,6 +184,7 @@ _EXPORTS = {
     "siegert_cv": "neurodyn.analyses.siegert",
     "siegert_rate": "neurodyn.analyses.siegert",
     "sign_similarity": "neurodyn.analyses.representations",
+    "slow_points": "neurodyn.analyses.equilibria",
     "spike_trains": "neurodyn.recorded_spikes",
     "synchrony": "neurodyn.analyses.spike_synchrony",
     "tangent_kernel": "neurodyn.analyses.tangent_kernels",
