@@ -61,6 +61,7 @@ bench: .venv/.installed-bench
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/spiking_scaling.py
+	$(BIN)/python benchmarks/analysis_scaling.py
 
 bench-peers: .venv/.installed-bench
 	$(BIN)/python benchmarks/peers.py

@@ -8,17 +8,14 @@ the most that the process held at any time, imports included. What is compiled w
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import sys
 import tempfile
 from pathlib import Path
 
 from driver import Entry, Worker, WorkerFailed, interpreter
 from problems.rate import Problem
-from report import machine
-from run import RESULTS
+from scaling_report import scaling_main
 
 TOOLS = {"neurodyn": "#2a7f62", "numpy": "#4c72b0"}
 BASE = Problem("dense", n=200, trials=1, steps=1_000)
@@ -63,10 +60,7 @@ def measure(quick: bool) -> list[dict]:
     return found
 
 
-def figure(found: list[dict], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
+def figure(found: list[dict]):
     from matplotlib import pyplot as plt
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
@@ -90,11 +84,10 @@ def figure(found: list[dict], path: Path) -> None:
     for ax in axes.flat:
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    fig.savefig(path, dpi=150)
-    plt.close(fig)
+    return fig
 
 
-def markdown(found: list[dict], where: dict[str, str]) -> str:
+def markdown(found: list[dict]) -> list[str]:
     lines = ["# Time and memory against size", ""]
     for axis, (_, fixed, words) in AXES.items():
         steps = "" if axis == "steps" else f", {fixed['steps']} steps"
@@ -110,26 +103,8 @@ def markdown(found: list[dict], where: dict[str, str]) -> str:
                 )
             lines.append(f"| {value} | " + " | ".join(cells) + " |")
         lines.append("")
-    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in where.items())]) + "\n"
-
-
-def main(given: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the smaller half of the sizes")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    chosen = parser.parse_args(given)
-    found = measure(chosen.quick)
-    where = machine()
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    text = markdown(found, where)
-    (chosen.out / "scaling.md").write_text(text)
-    (chosen.out / "scaling.json").write_text(
-        json.dumps({"where": where, "points": found}, indent=1)
-    )
-    figure(found, chosen.out / "scaling.png")
-    print(text)
-    return 0
+    return lines
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(scaling_main("scaling", __doc__, measure, markdown, figure))

@@ -9,9 +9,7 @@ process of its own; its time is the shortest of three runs after one that does n
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -19,8 +17,8 @@ from pathlib import Path
 from checks.spiking import Spikes
 from driver import Entry, Worker, WorkerFailed, interpreter
 from problems.spiking import SpikingProblem
-from report import COLOURS, NAMES, machine
-from run import RESULTS
+from report import COLOURS, NAMES
+from scaling_report import scaling_main
 
 TOOLS = {"neurodyn": "#2a7f62", "brian2": COLOURS["brian2"], "nest": COLOURS["nest"]}
 BASE = SpikingProblem("driven", 1000.0, "float32", n=10_000, out_degree=100, rate=10.0)
@@ -50,9 +48,9 @@ def point(tool: str, problem: SpikingProblem, folder: Path, threads: int = 1) ->
     }
 
 
-def measure(tools: list[str], quick: bool) -> list[dict]:
+def measure(quick: bool, tools: list[str]) -> list[dict]:
     """A record per axis, value and tool."""
-    found = []
+    found, tools = [], [tool for tool in tools if interpreter(tool)]
     for axis, (values, fixed, _) in AXES.items():
         for value in values[: -(-len(values) // 2) if quick and axis != "threads" else None]:
             threads = value if axis == "threads" else 1
@@ -75,10 +73,7 @@ def seconds(record: dict) -> float:
     return record["wall" if record["axis"] == "threads" else "cpu"]
 
 
-def figure(found: list[dict], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
+def figure(found: list[dict]):
     from matplotlib import pyplot as plt
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
@@ -103,11 +98,10 @@ def figure(found: list[dict], path: Path) -> None:
     for ax in axes.flat:
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    fig.savefig(path, dpi=150)
-    plt.close(fig)
+    return fig
 
 
-def markdown(found: list[dict], where: dict[str, str]) -> str:
+def markdown(found: list[dict]) -> list[str]:
     lines = ["# Time and memory of spiking networks against size", ""]
     tools = [tool for tool in TOOLS if any(p["tool"] == tool for p in found)]
     for axis, (_, _, words) in AXES.items():
@@ -125,27 +119,10 @@ def markdown(found: list[dict], where: dict[str, str]) -> str:
                 )
             lines.append(f"| {value:g} | " + " | ".join(cells) + " |")
         lines.append("")
-    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in where.items())]) + "\n"
-
-
-def main(given: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the smaller half of the sizes")
-    parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS))
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    chosen = parser.parse_args(given)
-    found = measure([tool for tool in chosen.tools if interpreter(tool)], chosen.quick)
-    where = machine()
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    text = markdown(found, where)
-    (chosen.out / "spiking_scaling.md").write_text(text)
-    (chosen.out / "spiking_scaling.json").write_text(
-        json.dumps({"where": where, "points": found}, indent=1)
-    )
-    figure(found, chosen.out / "spiking_scaling.png")
-    print(text)
-    return 0
+    return lines
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        scaling_main("spiking_scaling", __doc__, measure, markdown, figure, tools=list(TOOLS))
+    )
