@@ -54,7 +54,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
     from neurodyn.analyses.paths import Trajectories, trajectories
-    from neurodyn.analyses.phase_plane import FlowField, Nullclines, flow_field, nullclines
+    from neurodyn.analyses.phase_plane import (
+        FlowField,
+        Nullclines,
+        flow_field,
+        nullclines,
+    )
     from neurodyn.analyses.representations import (
         NoiseCeiling,
         cka,

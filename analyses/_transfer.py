@@ -168,15 +168,18 @@ class GaussianAverages:
 def gaussian_averages(phi: Transfer, mean, variance) -> GaussianAverages:
     """See `GaussianAverages`."""
     mean, variance = np.broadcast_arrays(np.asarray(mean, float), np.asarray(variance, float))
-    sd = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
-    z, weight = gaussian_nodes(np.max(sd, initial=0.0))
-    x = mean[..., None] + sd[..., None] * z
+    wide = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+    z, weight = gaussian_nodes(np.max(wide, initial=0.0))
+    x = mean[..., None] + wide[..., None] * z
     value, slope = phi.value(x), phi.derivative(x)
-    second = (z**2 - 1) * weight
+    d2, d3 = slope @ (z * weight) / wide, slope @ ((z**2 - 1) * weight) / wide**2
+    square_d2 = (value * slope) @ (z * weight) / wide
+    if np.any(variance < _LEAST_VARIANCE):  # what needs no division is exact there too
+        x = mean[..., None] + np.sqrt(np.maximum(variance, 0))[..., None] * z
+        value, slope = phi.value(x), phi.derivative(x)
     return GaussianAverages(
-        value @ weight, slope @ weight, slope @ (z * weight) / sd, slope @ second / sd**2,
-        value**2 @ weight, (value * slope) @ weight, (value * slope) @ (z * weight) / sd,
-        slope**2 @ weight,
+        value @ weight, slope @ weight, d2, d3, value**2 @ weight, (value * slope) @ weight,
+        square_d2, slope**2 @ weight,
     )  # fmt: skip
 
 
