@@ -156,6 +156,30 @@ def test_random_networks_spectrum():
     assert np.sqrt((pairs**2).mean()) < 0.15
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gain", "expected", "mean_field"),
+    [(2, 0.097, 0.1125), (3, 0.217, 0.2355), (5, 0.405, 0.434), (10, 0.718, 0.774)],
+)
+def test_largest_exponent_of_random_networks(gain, expected, mean_field):
+    """N = 1,000: three independent networks, with their own scatter; below the limit N -> inf."""
+    found = np.array(
+        [
+            analyses.lyapunov_exponent(
+                random_network(1000, gain, rng), nd.Euler(dt=0.05), duration=400, transient=100,
+                rng=rng,
+            ).exponents[0]
+            for rng in range(4)
+        ]
+    )  # fmt: skip
+    # the published ones scatter by 0.010 at most, over 2 or 3 networks
+    allowed = 4 * np.hypot(found.std(ddof=1) / np.sqrt(found.size), 0.010 / np.sqrt(2))
+    assert abs(found.mean() - expected) < allowed < 0.06
+    assert found.mean() < mean_field + 0.02
+    theory = analyses.dynamic_mean_field(gain).lyapunov_exponent
+    assert_allclose(theory, mean_field, atol=5e-4)
+
+
 def test_transition_at_a_gain_of_one():
     """Below it the orbit is the fixed point 0, whose exponent the eigenvalues of W give."""
     for gain in (0.5, 0.9):
