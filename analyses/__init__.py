@@ -18,6 +18,12 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.continuation import (
+        Bifurcation,
+        Branch,
+        continue_equilibria,
+        switch_branch,
+    )
     from neurodyn.analyses.covariant_vectors import CovariantVectors, covariant_lyapunov_vectors
     from neurodyn.analyses.dimensions import (
         Dimensionality,
@@ -64,6 +70,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         NoiseCeiling,
         cka,
         dissimilarity_matrix,
+        kernel_alignment,
         linear_cka,
         procrustes_distance,
         representation_alignment,
@@ -88,12 +95,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         population_rate,
     )
     from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
-    from neurodyn.analyses.tangent_kernels import (
-        TangentKernel,
-        kernel_alignment,
-        tangent_kernel,
-        target_alignment,
-    )
+    from neurodyn.analyses.tangent_kernels import TangentKernel, tangent_kernel, target_alignment
     from neurodyn.analyses.timescale_fits import (
         NetworkTimescales,
         TimescaleFit,
@@ -112,12 +114,20 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         tangling,
         trajectory_geometry,
     )
+    from neurodyn.analyses.wilson_cowan import (
+        PopulationReduction,
+        ReducedFixedPoints,
+        reduced_fixed_points,
+        wilson_cowan,
+    )
     from neurodyn.recorded_spikes import spike_trains
     from neurodyn.spike_trains import SpikeTrains
 
 #: Where each public name lives.
 _EXPORTS = {
     "Autocorrelation": "neurodyn.analyses.timescales",
+    "Bifurcation": "neurodyn.analyses.continuation",
+    "Branch": "neurodyn.analyses.continuation",
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
     "DynamicMeanField": "neurodyn.analyses.dynamic_mean_field",
@@ -133,6 +143,8 @@ _EXPORTS = {
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "NoiseCeiling": "neurodyn.analyses.representations",
     "Nullclines": "neurodyn.analyses.phase_plane",
+    "PopulationReduction": "neurodyn.analyses.wilson_cowan",
+    "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan",
     "SpikeTrains": "neurodyn.spike_trains",
     "TangentKernel": "neurodyn.analyses.tangent_kernels",
     "Tangling": "neurodyn.analyses.trajectories",
@@ -145,6 +157,7 @@ _EXPORTS = {
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
     "cka": "neurodyn.analyses.representations",
+    "continue_equilibria": "neurodyn.analyses.continuation",
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
     "covariant_lyapunov_vectors": "neurodyn.analyses.covariant_vectors",
@@ -166,7 +179,7 @@ _EXPORTS = {
     "interval_cv2": "neurodyn.analyses.spike_statistics",
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
-    "kernel_alignment": "neurodyn.analyses.tangent_kernels",
+    "kernel_alignment": "neurodyn.analyses.representations",
     "leak_timescale": "neurodyn.analyses.timescales",
     "learning_regime": "neurodyn.analyses.learning_regimes",
     "linear_cka": "neurodyn.analyses.representations",
@@ -183,6 +196,7 @@ _EXPORTS = {
     "principal_angles": "neurodyn.analyses.dimensions",
     "procrustes_distance": "neurodyn.analyses.representations",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
+    "reduced_fixed_points": "neurodyn.analyses.wilson_cowan",
     "representation_alignment": "neurodyn.analyses.representations",
     "rsa": "neurodyn.analyses.representations",
     "rsa_noise_ceiling": "neurodyn.analyses.representations",
@@ -191,6 +205,7 @@ _EXPORTS = {
     "sign_similarity": "neurodyn.analyses.representations",
     "slow_points": "neurodyn.analyses.equilibria",
     "spike_trains": "neurodyn.recorded_spikes",
+    "switch_branch": "neurodyn.analyses.continuation",
     "synchrony": "neurodyn.analyses.spike_synchrony",
     "tangent_kernel": "neurodyn.analyses.tangent_kernels",
     "tangling": "neurodyn.analyses.trajectories",
@@ -198,6 +213,7 @@ _EXPORTS = {
     "trajectories": "neurodyn.analyses.paths",
     "trajectory_geometry": "neurodyn.analyses.trajectories",
     "weight_change": "neurodyn.analyses.learning_regimes",
+    "wilson_cowan": "neurodyn.analyses.wilson_cowan",
 }
 
 __all__ = list(_EXPORTS)
