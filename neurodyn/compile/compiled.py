@@ -20,6 +20,7 @@ from neurodyn.units import UnitError, format_dimension, to_si
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from neurodyn.compile.jacobian import JacobianAssembly
     from neurodyn.compile.wanted import Wanted
     from neurodyn.network import Network
     from neurodyn.weights import Weights
@@ -379,11 +380,15 @@ class CompiledNetwork:
         x, inputs, t, dt
             As for `field`.
         """
-        x = np.asarray(x, dtype=float)
-        n = self.network.n_states
-        identity = np.broadcast_to(np.eye(n), (*x.shape[:-1], n, n))
-        columns = self.tangent(x, identity, inputs=inputs, t=t, dt=dt)
-        return np.swapaxes(columns, -1, -2)
+        x, workspaces = self._evaluated(x, inputs, t, dt)
+        found = self._jacobian_assembly(workspaces, t, dt)
+        return found.reshape(*x.shape, self.network.n_states)
+
+    @cached_property
+    def _jacobian_assembly(self) -> JacobianAssembly:
+        from neurodyn.compile.jacobian import JacobianAssembly
+
+        return JacobianAssembly(self)
 
     def adjoint(self, x, cotangent, *, inputs=None, t: float = 0.0, dt=None) -> Adjoint:
         """Pull a cotangent of dx/dt back onto states, parameters, inputs and weights.
