@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         participation_ratio,
         principal_angles,
     )
-    from neurodyn.analyses.dynamic_mean_field import DynamicMeanField, dynamic_mean_field
+    from neurodyn.analyses.dynamic_mean_fields import DynamicMeanField, dynamic_mean_field
     from neurodyn.analyses.equilibria import fixed_points, slow_points
     from neurodyn.analyses.fixed_point_record import FixedPoints, Modes
     from neurodyn.analyses.learning_regimes import (
@@ -114,7 +114,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         tangling,
         trajectory_geometry,
     )
-    from neurodyn.analyses.wilson_cowan import (
+    from neurodyn.analyses.wilson_cowan_reduction import (
         PopulationReduction,
         ReducedFixedPoints,
         reduced_fixed_points,
@@ -130,7 +130,7 @@ _EXPORTS = {
     "Branch": "neurodyn.analyses.continuation",
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
-    "DynamicMeanField": "neurodyn.analyses.dynamic_mean_field",
+    "DynamicMeanField": "neurodyn.analyses.dynamic_mean_fields",
     "FixedPoints": "neurodyn.analyses.fixed_point_record",
     "FlowField": "neurodyn.analyses.phase_plane",
     "LearningRegime": "neurodyn.analyses.learning_regimes",
@@ -143,8 +143,8 @@ _EXPORTS = {
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "NoiseCeiling": "neurodyn.analyses.representations",
     "Nullclines": "neurodyn.analyses.phase_plane",
-    "PopulationReduction": "neurodyn.analyses.wilson_cowan",
-    "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan",
+    "PopulationReduction": "neurodyn.analyses.wilson_cowan_reduction",
+    "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan_reduction",
     "SpikeTrains": "neurodyn.spike_trains",
     "TangentKernel": "neurodyn.analyses.tangent_kernels",
     "Tangling": "neurodyn.analyses.trajectories",
@@ -164,7 +164,7 @@ _EXPORTS = {
     "cross_correlogram": "neurodyn.analyses.spike_correlations",
     "dimensionality": "neurodyn.analyses.dimensions",
     "dissimilarity_matrix": "neurodyn.analyses.representations",
-    "dynamic_mean_field": "neurodyn.analyses.dynamic_mean_field",
+    "dynamic_mean_field": "neurodyn.analyses.dynamic_mean_fields",
     "effective_flow": "neurodyn.analyses.lowrank_mean_field",
     "empirical_ensemble": "neurodyn.analyses.lowrank_ensemble",
     "entropy_rate": "neurodyn.analyses.lyapunov_measures",
@@ -196,7 +196,7 @@ _EXPORTS = {
     "principal_angles": "neurodyn.analyses.dimensions",
     "procrustes_distance": "neurodyn.analyses.representations",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
-    "reduced_fixed_points": "neurodyn.analyses.wilson_cowan",
+    "reduced_fixed_points": "neurodyn.analyses.wilson_cowan_reduction",
     "representation_alignment": "neurodyn.analyses.representations",
     "rsa": "neurodyn.analyses.representations",
     "rsa_noise_ceiling": "neurodyn.analyses.representations",
@@ -213,7 +213,7 @@ _EXPORTS = {
     "trajectories": "neurodyn.analyses.paths",
     "trajectory_geometry": "neurodyn.analyses.trajectories",
     "weight_change": "neurodyn.analyses.learning_regimes",
-    "wilson_cowan": "neurodyn.analyses.wilson_cowan",
+    "wilson_cowan": "neurodyn.analyses.wilson_cowan_reduction",
 }
 
 __all__ = list(_EXPORTS)
