@@ -18,6 +18,7 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.continual_evaluation import StabilityGap, stability_gap
     from neurodyn.analyses.continuation import (
         Bifurcation,
         Branch,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.analyses.dynamic_mean_fields import DynamicMeanField, dynamic_mean_field
     from neurodyn.analyses.equilibria import fixed_points, slow_points
     from neurodyn.analyses.fixed_point_record import FixedPoints, Modes
+    from neurodyn.analyses.forgetting import ForgettingMetrics, forgetting_metrics, omega_all
     from neurodyn.analyses.learning_regimes import (
         LearningRegime,
         WeightChange,
@@ -60,12 +62,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
     from neurodyn.analyses.paths import Trajectories, trajectories
-    from neurodyn.analyses.phase_plane import (
-        FlowField,
-        Nullclines,
-        flow_field,
-        nullclines,
-    )
+    from neurodyn.analyses.phase_plane import FlowField, Nullclines, flow_field, nullclines
     from neurodyn.analyses.representations import (
         NoiseCeiling,
         cka,
@@ -133,6 +130,7 @@ _EXPORTS = {
     "DynamicMeanField": "neurodyn.analyses.dynamic_mean_fields",
     "FixedPoints": "neurodyn.analyses.fixed_point_record",
     "FlowField": "neurodyn.analyses.phase_plane",
+    "ForgettingMetrics": "neurodyn.analyses.forgetting",
     "LearningRegime": "neurodyn.analyses.learning_regimes",
     "LowRankEnsemble": "neurodyn.analyses.lowrank_ensemble",
     "LowRankFixedPoints": "neurodyn.analyses.lowrank_mean_field",
@@ -146,6 +144,7 @@ _EXPORTS = {
     "PopulationReduction": "neurodyn.analyses.wilson_cowan_reduction",
     "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan_reduction",
     "SpikeTrains": "neurodyn.spike_trains",
+    "StabilityGap": "neurodyn.analyses.continual_evaluation",
     "TangentKernel": "neurodyn.analyses.tangent_kernels",
     "Tangling": "neurodyn.analyses.trajectories",
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
@@ -172,6 +171,7 @@ _EXPORTS = {
     "firing_rates": "neurodyn.analyses.spike_statistics",
     "fixed_points": "neurodyn.analyses.equilibria",
     "flow_field": "neurodyn.analyses.phase_plane",
+    "forgetting_metrics": "neurodyn.analyses.forgetting",
     "gaussian_ensemble": "neurodyn.analyses.lowrank_ensemble",
     "integrated_timescale": "neurodyn.analyses.timescales",
     "interspike_intervals": "neurodyn.analyses.spike_statistics",
@@ -191,6 +191,7 @@ _EXPORTS = {
     "memory_capacity": "neurodyn.analyses.linear_memory",
     "network_timescales": "neurodyn.analyses.timescale_fits",
     "nullclines": "neurodyn.analyses.phase_plane",
+    "omega_all": "neurodyn.analyses.forgetting",
     "participation_ratio": "neurodyn.analyses.dimensions",
     "population_rate": "neurodyn.analyses.spike_statistics",
     "principal_angles": "neurodyn.analyses.dimensions",
@@ -205,6 +206,7 @@ _EXPORTS = {
     "sign_similarity": "neurodyn.analyses.representations",
     "slow_points": "neurodyn.analyses.equilibria",
     "spike_trains": "neurodyn.recorded_spikes",
+    "stability_gap": "neurodyn.analyses.continual_evaluation",
     "switch_branch": "neurodyn.analyses.continuation",
     "synchrony": "neurodyn.analyses.spike_synchrony",
     "tangent_kernel": "neurodyn.analyses.tangent_kernels",
