@@ -94,8 +94,11 @@ def all_solutions(
     found, n_failed = [], 0
     with np.errstate(all="ignore"):
         for start in starts / unit:
-            y = root(residual, start, jac=slope, tol=1e-13).x
-            size = np.max(np.abs(residual(y)))
+            for method in ("hybr", "lm"):  # the second where the first gets stuck
+                y = root(residual, start, jac=slope, tol=1e-13, method=method).x
+                size = np.max(np.abs(residual(y)))
+                if size < tolerance:
+                    break
             if np.all(np.isfinite(y)) and size < tolerance and allowed(y * unit):
                 found.append(y)
             else:
