@@ -303,10 +303,12 @@ def _slices(unrolled: Unrolled, sweeps, c: int, array: str) -> Iterator[np.ndarr
     n_rows = sum(a.shape[1] for a, *_ in pairs)
     _, b, n, n_columns = pairs[0]
     width = b.shape[2]
-    step = max(1, _SLICE_BYTES // (n_rows * width * unrolled.dtype.itemsize))
+    step = min(n, max(1, _SLICE_BYTES // (n_rows * width * unrolled.dtype.itemsize)))
+    memory = unrolled.buffers.empty((n_rows * step * width,), unrolled.dtype)
     for start in range(0, n, step):
         stop = min(start + step, n)
-        G = np.zeros((n_rows, stop - start, width), unrolled.dtype)
+        G = memory[: n_rows * (stop - start) * width].reshape(n_rows, stop - start, width)
+        G[:] = 0
         at = 0
         for a, b, *_ in pairs:
             part = a if stop - start == n else np.ascontiguousarray(a[:, :, start:stop])

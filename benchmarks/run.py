@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from report import BUSY, Report, load, machine
-from rows import Bench, alone, lyapunov, rate, say, spiking
+from rows import Bench, alone, learning, lyapunov, rate, say, spiking
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
 #: What measures each row, ``measure(bench, row)``.
-ROWS = {**rate.ROWS, **spiking.ROWS, **lyapunov.ROWS, **alone.ROWS}
+ROWS = {**rate.ROWS, **spiking.ROWS, **lyapunov.ROWS, **learning.ROWS, **alone.ROWS}
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:

@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import jax_learning
 import numpy as np
 from jax_lyapunov import lyapunov
 from protocol import serve
@@ -73,4 +74,4 @@ def low_rank(spec, arrays):
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)  # without it float64 arrays become float32
     cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank, "lyapunov": lyapunov}
-    serve(cases, {"JAX": jax.__version__})
+    serve({**cases, **jax_learning.CASES}, {"JAX": jax.__version__})

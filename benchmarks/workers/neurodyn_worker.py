@@ -1,5 +1,6 @@
 """The problems in neurodyn: a run is one ordinary call of `simulate`, with all that this does."""
 
+import neurodyn_learning
 import neurodyn_lyapunov
 import neurodyn_spiking
 import numpy as np
@@ -49,4 +50,6 @@ if __name__ == "__main__":
 
     versions = {"neurodyn": nd.__version__, "Numba": numba.__version__}
     cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank}
-    serve({**cases, **neurodyn_spiking.CASES, **neurodyn_lyapunov.CASES}, versions)
+    for more in (neurodyn_spiking, neurodyn_lyapunov, neurodyn_learning):
+        cases |= more.CASES
+    serve(cases, versions)

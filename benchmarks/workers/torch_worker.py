@@ -1,6 +1,7 @@
 """The problems in PyTorch, eagerly, in place, products and leak in one call where it has one."""
 
 import torch
+import torch_learning
 from protocol import serve
 
 torch.set_num_threads(1)
@@ -79,4 +80,5 @@ def low_rank(spec, arrays):
 
 
 if __name__ == "__main__":
-    serve({"dense": dense, "noisy": noisy, "low_rank": low_rank}, {"PyTorch": torch.__version__})
+    cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank}
+    serve({**cases, **torch_learning.CASES}, {"PyTorch": torch.__version__})

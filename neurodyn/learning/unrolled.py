@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurodyn._arrays import aligned_empty
 from neurodyn.compile.outer import outer
 from neurodyn.compile.wanted import METHODS, Wanted
+from neurodyn.learning.buffers import Buffers
 from neurodyn.learning.trainable import Trainable, Values, find_trainables
 from neurodyn.learning.weight_gradients import SummedGradients
 from neurodyn.simulation.arguments import block_size
@@ -146,6 +146,7 @@ class Unrolled:
         self.outer = outer(self.dtype.name)
         self.values = Values(self.compiled)
         self._cut(truncate, checkpoint_every, memory, whole)
+        self.buffers = Buffers(self)
         self.blocks = [self._block(trials) for trials in self._trial_blocks()]
         self.recorded: dict[str, np.ndarray] = {}
 
@@ -220,7 +221,7 @@ class Unrolled:
 
         def arrays(rows, *shape):
             return [
-                aligned_empty((len(r), *shape, n, width), self.dtype)
+                self.buffers.empty((len(r), *shape, n, width), self.dtype)
                 for r, width in zip(rows, widths, strict=True)
             ]
 
