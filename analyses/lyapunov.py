@@ -355,11 +355,12 @@ def orthonormalised(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             norm = np.linalg.norm(vectors, axis=1, keepdims=True)
             return vectors / norm, np.log(norm[:, 0])
         # LAPACK itself: numpy.linalg.qr takes half as long again for small matrices
+        lwork = 64 * vectors.shape[-1]  # room for blocks, without which large ones take longer
         q, logs = np.empty_like(vectors), np.empty((len(vectors), vectors.shape[-1]))
         for trial, matrix in enumerate(vectors):
-            factors, tau, _, _ = dgeqrf(matrix)
+            factors, tau, _, _ = dgeqrf(matrix, lwork=lwork)
             logs[trial] = np.log(np.abs(np.diagonal(factors)))
-            q[trial] = dorgqr(factors, tau, overwrite_a=True)[0]
+            q[trial] = dorgqr(factors, tau, lwork=lwork, overwrite_a=True)[0]
         return q, logs
 
 
