@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         plot,
         signals,
         surrogates,
+        sweeps,
         units,
         weights,
     )
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.simulation.synapses import with_final_weights
     from neurodyn.solvers import RK4, DormandPrince, Euler, Exact, ExponentialEuler, Heun, Solver
     from neurodyn.spike_sources import poisson_source, spike_source
+    from neurodyn.sweeps.run import open_sweep, sweep
     from neurodyn.units import Quantity, UnitError
 
 #: Where each public name lives; None for the modules themselves.
@@ -77,6 +79,7 @@ _EXPORTS: dict[str, str | None] = {
     "lif_network": "neurodyn.shorthands",
     "load": "neurodyn.results",
     "neurons": None,
+    "open_sweep": "neurodyn.sweeps.run",
     "plasticity": None,
     "plot": None,
     "poisson_source": "neurodyn.spike_sources",
@@ -86,6 +89,8 @@ _EXPORTS: dict[str, str | None] = {
     "simulate": "neurodyn.simulation",
     "spike_source": "neurodyn.spike_sources",
     "surrogates": None,
+    "sweep": "neurodyn.sweeps.run",
+    "sweeps": None,
     "units": None,
     "weights": None,
     "with_final_weights": "neurodyn.simulation.synapses",

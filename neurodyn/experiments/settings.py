@@ -44,13 +44,16 @@ class Parameter:
         return _expected(self.annotation)
 
 
-def parameters(function: Callable) -> dict[str, Parameter]:
-    """The keyword-only arguments of `function`, in order."""
+def parameters(function: Callable, positional: bool = False) -> dict[str, Parameter]:
+    """The keyword-only arguments of `function`, in order; all that have a name if `positional`."""
+    kinds = {inspect.Parameter.KEYWORD_ONLY}
+    if positional:
+        kinds.add(inspect.Parameter.POSITIONAL_OR_KEYWORD)
     docs = _parameter_docs(inspect.getdoc(function) or "")
     return {
         p.name: Parameter(p.name, _annotation(function, p), p.default, docs.get(p.name, ""))
         for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
+        if p.kind in kinds
     }
 
 
