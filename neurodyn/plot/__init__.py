@@ -10,6 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
+from neurodyn.plot.geometry import (
+    alignments,
+    autocorrelation,
+    cumulative_variance,
+    forgetting,
+    memory_function,
+    similarity,
+)
 from neurodyn.plot.lyapunov import lyapunov_convergence, lyapunov_spectrum
 from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
 from neurodyn.plot.spikes import population_rate, raster, raster_with_rate
@@ -20,16 +28,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "alignments",
+    "autocorrelation",
     "covariance_ellipse",
+    "cumulative_variance",
     "distribution",
+    "forgetting",
     "heatmap",
     "lyapunov_convergence",
     "lyapunov_spectrum",
+    "memory_function",
     "phase",
     "plot",
     "population_rate",
     "raster",
     "raster_with_rate",
+    "similarity",
     "spectrum",
     "traces",
     "weights",
