@@ -59,7 +59,7 @@ def test_orthogonal_networks_with_noise_are_close_to_the_large_n_limit():
     Then the vectors W**k w are almost orthogonal, and m_k = alpha**k/(alpha**k + noise**2/(1 -
     alpha)), where they are exactly so.
     """
-    n, alpha, noise = 400, 0.8, 0.5
+    n, alpha, noise = 150, 0.8, 0.5
     rng = np.random.default_rng(0)
     w_in = rng.standard_normal(n)
     w_in /= np.linalg.norm(w_in)
