@@ -16,7 +16,7 @@ def network(spec, arrays, tau):
         {
             "in": nd.Population(spec["n_in"], "r = u : 1"),
             "E": nd.Population(
-                spec["n"], "dh/dt = (tanh(I + b) - h)/tau : 1", b=arrays["b"], tau=tau
+                spec["n"], "dh/dt = (q - h)/tau : 1\nq = tanh(I + b) : 1", b=arrays["b"], tau=tau
             ),
             "out": nd.Population(spec["n_out"], "y = I : 1"),
         },
