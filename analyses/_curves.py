@@ -261,8 +261,8 @@ def follow(curve: Curve, start: Point, steps: Steps) -> Followed:
         except (NotFound, np.linalg.LinAlgError) as error:
             why, ds, failed = str(error), ds / 2, failed + 1
             continue
-        turn = float(new.tangent @ here.tangent)
-        if turn < _TURN:
+        turn = _cosine(here, new)
+        if turn < _TURN or abs(new.v[-1] - here.v[-1]) > 2 * steps.longest:
             why, ds, failed = "", ds / 2, failed + 1
             continue
         if _passes(here, new, start) and len(points) > 2:
@@ -276,6 +276,15 @@ def follow(curve: Curve, start: Point, steps: Steps) -> Followed:
             ds = min(1.5 * ds, _longest(steps, new))
         here = new
     return Followed(points, f"{steps.n_max} points, `max_points`", failed)
+
+
+def _cosine(a: Point, b: Point) -> float:
+    """Of the angle between tangents, where the states are measured by their present size."""
+    ta, tb = a.tangent.copy(), b.tangent.copy()
+    size = max(1.0, float(np.abs(a.v[:-1]).max()))
+    ta[:-1] /= size
+    tb[:-1] /= size
+    return float(ta @ tb / np.linalg.norm(ta) / np.linalg.norm(tb))
 
 
 def _longest(steps: Steps, point: Point) -> float:

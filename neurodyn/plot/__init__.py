@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
+from neurodyn.plot.dynamics import bifurcation_diagram, phase_plane
 from neurodyn.plot.geometry import (
     alignments,
     autocorrelation,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "alignments",
     "autocorrelation",
+    "bifurcation_diagram",
     "covariance_ellipse",
     "cumulative_variance",
     "distribution",
@@ -39,6 +41,7 @@ __all__ = [
     "lyapunov_spectrum",
     "memory_function",
     "phase",
+    "phase_plane",
     "plot",
     "population_rate",
     "raster",
