@@ -1,4 +1,4 @@
-"""The ``neurodyn`` command: list, show and run the circuits.
+"""The ``neurodyn`` command: list, show and run the circuits, and sweep over their parameters.
 
 Exit status: 0 all is well; 1 a claim failed; 2 the input cannot be used (one sentence, no
 traceback); 3 something failed inside, or could not be written; 130 interrupted.
@@ -21,6 +21,7 @@ from neurodyn._version import __version__
 from neurodyn.experiments import RunNotSaved
 from neurodyn.experiments.claims import SIZES
 from neurodyn.experiments.settings import InputError, unknown
+from neurodyn.sweeps.commands import COMMANDS
 
 if TYPE_CHECKING:
     from neurodyn.experiments import Circuit, RunResult
@@ -222,6 +223,10 @@ def _check_known(circuit: Circuit, chosen: list[str], settings: dict[str, Any]) 
     for name in settings:
         if name not in known:
             raise InputError(unknown(name, sorted(known), f"setting of {circuit.name}", "settings"))
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def _paragraphs(text: str) -> list[str]:

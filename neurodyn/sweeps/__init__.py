@@ -6,7 +6,28 @@ written many tasks a file, each file complete or not there at all; running again
 is missing. The numbers do not depend on where and in which order the tasks ran.
 """
 
-from neurodyn.sweeps.local import SweepStopped
-from neurodyn.sweeps.run import Sweep, SweepIncomplete, open_sweep, sweep
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurodyn.sweeps.local import SweepStopped
+    from neurodyn.sweeps.run import Sweep, SweepIncomplete, open_sweep, sweep
+
+#: Where each name lives; imported when first used, because the command line needs few of them.
+_EXPORTS = {
+    "Sweep": "neurodyn.sweeps.run",
+    "SweepIncomplete": "neurodyn.sweeps.run",
+    "SweepStopped": "neurodyn.sweeps.local",
+    "open_sweep": "neurodyn.sweeps.run",
+    "sweep": "neurodyn.sweeps.run",
+}
 
 __all__ = ["Sweep", "SweepIncomplete", "SweepStopped", "open_sweep", "sweep"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,8 @@ from neurodyn.sweeps.plan import Plan
 from neurodyn.sweeps.shards import SUFFIX, DamagedShard, Shard, sync_folder
 
 PLAN, LOCK = "sweep.json", ".lock"
+#: A job of an array may start before its submission has let the folder go; it waits so long, s.
+SHARE_WAITS = 60.0
 
 
 class SweepFolder:
@@ -141,15 +144,15 @@ class SweepFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-            try:
-                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
-                raise InputError(
-                    f"another sweep is running in the folder {self.path} "
-                    f"({owner or 'by an unknown process'}); wait for it, or stop it"
-                ) from None
+            end = time.monotonic() + (SHARE_WAITS if shared else 0)
+            while not _try_lock(descriptor, shared):
+                if time.monotonic() > end:
+                    owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
+                    raise InputError(
+                        f"another sweep is running in the folder {self.path} "
+                        f"({owner or 'by an unknown process'}); wait for it, or stop it"
+                    )
+                time.sleep(0.2)
             text = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
             with suppress(OSError):  # a full disk is noticed where it matters
                 os.ftruncate(descriptor, 0)
@@ -169,6 +172,14 @@ class SweepFolder:
     def stream(self, identity: np.ndarray) -> Path:
         """Where a task's own store is kept."""
         return self.streams / f"{hex_identity(identity)}.zarr"
+
+
+def _try_lock(descriptor: int, shared: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def hex_identity(identity: np.ndarray) -> str:

@@ -154,6 +154,7 @@ def sweep(
     client: Any = None,
     slurm: str | None = None,
     jobs: int | None = None,
+    wait: bool = False,
     memory: int | str | None = None,
     retry: bool = False,
     force: bool = False,
@@ -188,6 +189,8 @@ def sweep(
         array instead. Returns when the array is submitted.
     jobs : int
         Size of the array. Default one for each task, at most 100.
+    wait : bool
+        Return when the array has ended. Default False.
     memory : int or str
         How much a worker may use for its tasks: bytes, or ``"2GB"``. A task that needs more fails
         with MemoryError. Default no limit.
@@ -221,7 +224,7 @@ def sweep(
     plan = make_plan(experiment, grid, seeds, settings)
     if client is not None and slurm is not None:
         raise InputError("`client` and `slurm` are two ways to run a sweep; give one of them")
-    engine = Engine(workers, client, slurm, jobs, memory)
+    engine = Engine(workers, client, slurm, jobs, memory, wait)
     return run_plan(SweepFolder(folder), plan, engine, retry=retry, force=force, extend=extend,
                     progress=progress)  # fmt: skip
 
@@ -235,6 +238,7 @@ class Engine:
     slurm: str | None = None
     jobs: int | None = None
     memory: int | str | None = None
+    wait: bool = False
 
     def __post_init__(self) -> None:
         for name in ("workers", "jobs"):
@@ -264,6 +268,10 @@ def run_plan(
             submit(where, plan, tasks, engine, retry)
         elif len(tasks):
             _run_here(where, plan, tasks, engine, lock, progress)
+    if engine.slurm is not None and engine.wait:
+        from neurodyn.sweeps.slurm import wait_for_jobs
+
+        wait_for_jobs(where)
     return Sweep(where.path, plan, read_state(where, plan))
 
 
