@@ -222,8 +222,8 @@ def _without_mean(values: np.ndarray, mean: Any) -> tuple[np.ndarray, str]:
         raise ValueError(f"`mean` must be {', '.join(map(repr, MEANS))} or numbers; got {mean!r}")
     if mean == "across trials" and len(values) < 2:
         raise ValueError(
-            "`mean` = 'across trials' needs several trials, and there is one, (trial, time, unit) = "
-            f"{values.shape}. Give 'within' for one long stationary recording, or its mean if it "
+            "`mean` = 'across trials' needs several trials, and there is one, (trial, time, unit) "
+            f"= {values.shape}. Give 'within' for one long stationary recording, or its mean if it "
             "is known; trials of one unit are (trial, time, 1)"
         )
     axis = {"across trials": 0, "overall": (0, 1), "within": 1}[mean]
