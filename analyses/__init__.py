@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         learning_regime,
         weight_change,
     )
+    from neurodyn.analyses.limit_cycles import LimitCycle, limit_cycle
     from neurodyn.analyses.linear_memory import (
         MemoryCapacity,
         linear_memory_function,
@@ -62,7 +63,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
     from neurodyn.analyses.paths import Trajectories, trajectories
-    from neurodyn.analyses.phase_plane import FlowField, Nullclines, flow_field, nullclines
+    from neurodyn.analyses.phase_plane import (
+        FlowField,
+        Nullclines,
+        flow_field,
+        nullclines,
+    )
     from neurodyn.analyses.representations import (
         NoiseCeiling,
         cka,
@@ -76,6 +82,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         sign_similarity,
     )
     from neurodyn.analyses.siegert import siegert_cv, siegert_rate
+    from neurodyn.analyses.siegert_networks import (
+        LIFPopulations,
+        SiegertRates,
+        lif_populations,
+        siegert_network,
+    )
     from neurodyn.analyses.spike_correlations import (
         autocorrelogram,
         count_correlation,
@@ -131,7 +143,9 @@ _EXPORTS = {
     "FixedPoints": "neurodyn.analyses.fixed_point_record",
     "FlowField": "neurodyn.analyses.phase_plane",
     "ForgettingMetrics": "neurodyn.analyses.forgetting",
+    "LIFPopulations": "neurodyn.analyses.siegert_networks",
     "LearningRegime": "neurodyn.analyses.learning_regimes",
+    "LimitCycle": "neurodyn.analyses.limit_cycles",
     "LowRankEnsemble": "neurodyn.analyses.lowrank_ensemble",
     "LowRankFixedPoints": "neurodyn.analyses.lowrank_mean_field",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
@@ -143,6 +157,7 @@ _EXPORTS = {
     "Nullclines": "neurodyn.analyses.phase_plane",
     "PopulationReduction": "neurodyn.analyses.wilson_cowan_reduction",
     "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan_reduction",
+    "SiegertRates": "neurodyn.analyses.siegert_networks",
     "SpikeTrains": "neurodyn.spike_trains",
     "StabilityGap": "neurodyn.analyses.continual_evaluation",
     "TangentKernel": "neurodyn.analyses.tangent_kernels",
@@ -182,6 +197,8 @@ _EXPORTS = {
     "kernel_alignment": "neurodyn.analyses.representations",
     "leak_timescale": "neurodyn.analyses.timescales",
     "learning_regime": "neurodyn.analyses.learning_regimes",
+    "lif_populations": "neurodyn.analyses.siegert_networks",
+    "limit_cycle": "neurodyn.analyses.limit_cycles",
     "linear_cka": "neurodyn.analyses.representations",
     "linear_memory_function": "neurodyn.analyses.linear_memory",
     "lowrank_fixed_points": "neurodyn.analyses.lowrank_mean_field",
@@ -202,6 +219,7 @@ _EXPORTS = {
     "rsa": "neurodyn.analyses.representations",
     "rsa_noise_ceiling": "neurodyn.analyses.representations",
     "siegert_cv": "neurodyn.analyses.siegert",
+    "siegert_network": "neurodyn.analyses.siegert_networks",
     "siegert_rate": "neurodyn.analyses.siegert",
     "sign_similarity": "neurodyn.analyses.representations",
     "slow_points": "neurodyn.analyses.equilibria",
