@@ -8,16 +8,28 @@ multiplied.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import sympy
 
 from neurodyn.compile.derivatives import DerivativeWriter
 from neurodyn.compile.printer import symbol
 from neurodyn.compile.source import ModuleWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from neurodyn.compile.compiled import CompiledNetwork
+    from neurodyn.compile.structure import Structure
+
+
+class _Derivative(NamedTuple):
+    """A local derivative: in a slot of the local derivatives, or of scalar parameters only."""
+
+    variable: str
+    slot: int | None
+    number: Callable[..., Any] | None
 
 
 class _Term(NamedTuple):
@@ -42,7 +54,11 @@ class JacobianAssembly:
 
     def __init__(self, compiled: CompiledNetwork):
         self.compiled, self.structure = compiled, compiled.structure
-        self.entries = DerivativeWriter(ModuleWriter(compiled.structure)).entries
+        self.derivatives = _derivatives(compiled.structure)
+        self.scalars = [
+            [float(compiled.network.populations[p.name].compiled_values[n]) for n in p.scalars]
+            for p in self.structure.populations
+        ]
         self.weights = {
             c: compiled.network.couplings[c].weights.to_dense().astype(compiled.dtype)
             for c in self.structure.rate_couplings
@@ -79,11 +95,9 @@ class JacobianAssembly:
     def _equation(self, p: int, equation: str, known, local, shared):
         """Terms of an equation by each state: the chain rule."""
         found: dict[tuple[int, str], list[_Term]] = {}
-        for entry in self.entries[p]:
-            if entry.equation != equation:
-                continue
-            if entry.slot is None:
-                factor = self._number(p, entry.value, shared)
+        for entry in self.derivatives[p].get(equation, ()):
+            if entry.number is not None:
+                factor = self.compiled.dtype.type(entry.number(*self.scalars[p], *shared))
             else:
                 factor = local[p][entry.slot][:, : self.compiled.sizes[p]]
             for state, terms in known.get((p, entry.variable), {}).items():
@@ -91,14 +105,6 @@ class JacobianAssembly:
                 for term in terms:
                     _add(sums, term._replace(left=factor * term.left))
         return found
-
-    def _number(self, p: int, value, shared) -> float:
-        """A derivative that depends on scalar parameters only."""
-        names = self.structure.populations[p].scalars
-        given = self.compiled.network.populations[self.structure.populations[p].name]
-        values = {symbol(n): float(given.compiled_values[n]) for n in names}
-        values |= {symbol(n): float(v) for n, v in zip(("t", "dt"), shared, strict=True)}
-        return self.compiled.dtype.type(float(value.subs(values)))
 
     def _placed(self, derivatives, n_trials: int) -> np.ndarray:
         place, start = {}, 0
@@ -122,6 +128,42 @@ class JacobianAssembly:
                         block += _matrix(term)
                     is_empty = False
         return out
+
+
+#: `_derivatives` of structures by their keys, as networks with other values share a structure.
+_known: dict[str, tuple[dict[str, list[_Derivative]], ...]] = {}
+
+
+def _derivatives(structure: Structure) -> tuple[dict[str, list[_Derivative]], ...]:
+    """Of each population, by equation."""
+    key = structure.key()
+    if key not in _known:
+        _known[key] = _differentiated(structure)
+    return _known[key]
+
+
+def _differentiated(structure: Structure) -> tuple[dict[str, list[_Derivative]], ...]:
+    found = []
+    entries = DerivativeWriter(ModuleWriter(structure)).entries
+    for population, of_population in zip(structure.populations, entries, strict=True):
+        names = [symbol(n) for n in (*population.scalars, "t", "dt")]
+        by_equation: dict[str, list[_Derivative]] = {}
+        for entry in of_population:
+            number = None if entry.slot is not None else _function(names, entry.value)
+            derivative = _Derivative(entry.variable, entry.slot, number)
+            by_equation.setdefault(entry.equation, []).append(derivative)
+        found.append(by_equation)
+    return tuple(found)
+
+
+def _function(names: list[sympy.Symbol], value: sympy.Expr) -> Callable[..., Any]:
+    """An expression of numbers as a function of them."""
+    if not value.free_symbols:
+        constant = float(value)
+        return lambda *_: constant
+    if value.atoms(sympy.core.function.AppliedUndef):  # functions that only kernels know
+        return lambda *given: float(value.subs(dict(zip(names, map(float, given), strict=True))))
+    return sympy.lambdify(names, value, "numpy")
 
 
 def _coupled(weights: np.ndarray, term: _Term) -> _Term:
