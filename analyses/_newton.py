@@ -31,6 +31,9 @@ _HALVINGS = 4
 _CONTRACTS = 0.5
 #: Steps that one Jacobian serves.
 _KEPT = 12
+#: Damping when damped steps begin, and that at which Newton's take over again, relative to the
+#: largest entry of diag(J'J).
+_DAMPED_FROM, _DAMPED_TO = 1e-2, 1e-3
 #: Attempts with one Jacobian to find a damping with which q decreases.
 _DAMPINGS = 8
 #: A damped step is at a minimum of q if the angle between F and the range of J is a right one to
@@ -160,18 +163,23 @@ class _Block:
         active = np.arange(len(self.x))
         active = self._without_finished(active)
         while active.size:
-            jacobian = self.problem.jacobian(self.x[active]) * self.problem.scale
-            self.iterations[active] += 1
-            usable = np.isfinite(jacobian).all(axis=(1, 2))
-            self.outcome[active[~usable]] = DIVERGED
-            active, jacobian = active[usable], jacobian[usable]
             newton = self.damping[active] == 0
-            self._newton(active[newton], jacobian[newton])
-            # also those whose Newton step just failed, with the same Jacobian
-            damped = self.damping[active] > 0
-            self._damped(active[damped], jacobian[damped])
+            for rows, step in ((active[newton], self._newton), (active[~newton], self._damped)):
+                if rows.size:
+                    step(*self._jacobians(rows))
             active = self._without_finished(active)
         return Search(self.x, self.q, self.outcome, self.iterations, self.stalls)
+
+    def _jacobians(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scaled Jacobians, and which of `rows` have finite ones."""
+        jacobian = np.ascontiguousarray(self.problem.jacobian(self.x[rows]))
+        jacobian *= self.problem.scale
+        self.iterations[rows] += 1
+        usable = np.isfinite(jacobian.sum(axis=(1, 2)))
+        if not usable.all():
+            self.outcome[rows[~usable]] = DIVERGED
+            rows, jacobian = rows[usable], jacobian[usable]
+        return rows, jacobian
 
     def _without_finished(self, active: np.ndarray) -> np.ndarray:
         done = self.q[active] < self.q_tol
@@ -194,9 +202,10 @@ class _Block:
     # -- Newton --------------------------------------------------------------------------------
 
     def _newton(self, rows: np.ndarray, jacobian: np.ndarray) -> None:
-        """One shortened Newton step each, and Broyden steps after it where it contracts."""
-        if not rows.size:
-            return
+        """One shortened Newton step each, and Broyden steps after it where it contracts.
+
+        The Jacobians are overwritten by their factors.
+        """
         factors = [_factorised(j) for j in jacobian]
         steps = _solved(factors, -self.f[rows])
         length = np.linalg.norm(steps, axis=1)
@@ -220,7 +229,7 @@ class _Block:
         self.radius[rows[first]] = np.maximum(self.radius[rows[first]], 2 * taken)
         full = done & (shortening == 1)
         slow = ~done | (shortening < capped / 2 ** (_HALVINGS - 1))
-        self.damping[rows[slow]] = 1e-3
+        self.damping[rows[slow]] = _DAMPED_FROM
         self.best[rows[slow]], self.damped[rows[slow]] = self.q[rows[slow]], 0
         k = np.flatnonzero(
             full & (self.q[rows] < _CONTRACTS**2 * before) & (self.q[rows] >= self.q_tol)
@@ -256,8 +265,6 @@ class _Block:
 
     def _damped(self, rows: np.ndarray, jacobian: np.ndarray) -> None:
         """One damped step each; minima of q are recognised here."""
-        if not rows.size:
-            return
         f, q = self.f[rows], self.q[rows]
         gradient = np.einsum("kij,ki->kj", jacobian, f)
         squares = np.einsum("kij,kij->kj", jacobian, jacobian)
@@ -292,7 +299,7 @@ class _Block:
         stuck |= old & (self.q[rows] > (1 - _SLOWLY) * self.best[rows])
         again = rows[old]
         self.best[again], self.damped[again] = self.q[again], 0
-        light = self.damping[rows] < 1e-6
+        light = self.damping[rows] < _DAMPED_TO
         self.damping[rows[light]] = 0.0  # Newton steps again
         self._stall(rows[stuck], jacobian[stuck])
 
@@ -325,10 +332,10 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _factorised(jacobian: np.ndarray):
-    """LU factors of a C-ordered matrix, of its transpose without a copy; None if it is singular."""
+    """LU factors in place of a C-ordered matrix, of its transpose; None if it is singular."""
     from scipy.linalg.lapack import dgetrf
 
-    lu, pivots, info = dgetrf(np.array(jacobian).T, overwrite_a=True)
+    lu, pivots, info = dgetrf(jacobian.T, overwrite_a=True)
     return None if info else (lu, pivots)
 
 
