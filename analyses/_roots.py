@@ -19,8 +19,11 @@ _SINGULAR = 1e-7
 _POLISH = 60
 #: F below this many roundings of its own terms is 0.
 _ROUNDINGS = 1e3
-#: A minimum of q has a slope below this, relative to q and over one scale.
+#: At a minimum of q a Newton step on q is shorter than this, in scales, and gains less than this
+#: fraction of q.
 _FLAT = 1e-4
+#: Step of the differences of the gradient, in scales.
+_DIFFERENCE = 1e-6
 #: Length of a step along a line of fixed points, in scales.
 _WALK = 0.05
 
@@ -166,28 +169,33 @@ def lowest(problem: Problem, x: np.ndarray) -> tuple[np.ndarray, bool]:
     Newton leave out.
     """
     from scipy.optimize import minimize
+    from scipy.sparse.linalg import LinearOperator, minres
 
-    q_start = float(problem.at(x[None])[1][0])
+    unit = float(problem.at(x[None])[1][0])
+
+    def value(z):
+        return float(problem.at((x + z * problem.scale)[None])[1][0]) / unit
 
     def gradient(z):
         y = (x + z * problem.scale)[None]
         f, _ = problem.at(y)
-        return (f[0] @ problem.jacobian(y)[0]) * problem.scale / q_start
-
-    def value(z):
-        return float(problem.at((x + z * problem.scale)[None])[1][0]) / q_start
+        return (f[0] @ problem.jacobian(y)[0]) * problem.scale / unit
 
     def curvature(z, p):
-        h = 1e-5 / max(float(np.abs(p).max()), 1e-300)
+        h = _DIFFERENCE / max(float(np.abs(p).max()), 1e-300)
         return (gradient(z + h * p) - gradient(z - h * p)) / (2 * h)
 
     # off a saddle of q, at which there would be no slope to follow
-    off = 1e-3 * np.random.default_rng(0).standard_normal(x.size)
-    with np.errstate(all="ignore"):
-        done = minimize(value, off, jac=gradient, hessp=curvature, method="trust-krylov",
-                        options={"gtol": 1e-9, "initial_trust_radius": 0.1})  # fmt: skip
-    if not np.isfinite(done.fun):
-        return x, False
-    # by what fraction q would change over one scale
-    slope = np.linalg.norm(gradient(done.x)) / max(done.fun, 1e-300)
-    return x + done.x * problem.scale, bool(slope <= _FLAT)
+    z = 1e-3 * np.random.default_rng(0).standard_normal(x.size)
+    for _ in range(2):  # tolerances are relative to `unit`, of which little may be left
+        with np.errstate(all="ignore"):
+            done = minimize(value, z, jac=gradient, hessp=curvature, method="trust-krylov",
+                            options={"gtol": 1e-9, "initial_trust_radius": 0.1})  # fmt: skip
+        if not np.isfinite(done.fun):
+            return x, False
+        z, unit = done.x, max(unit * done.fun, 1e-300)
+    slope = gradient(z)
+    hessian = LinearOperator((x.size, x.size), matvec=lambda p: curvature(z, p), dtype=float)
+    step = minres(hessian, -slope, rtol=1e-3, maxiter=200)[0] if slope.any() else slope
+    left = abs(float(slope @ step))  # twice the fraction of q that this step would gain
+    return x + z * problem.scale, bool(left <= _FLAT and np.abs(step).max() <= _FLAT)
