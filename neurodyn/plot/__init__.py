@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
 from neurodyn.plot.dynamics import bifurcation_diagram, phase_plane
+from neurodyn.plot.equilibria import fixed_points, jacobian_spectrum
 from neurodyn.plot.geometry import (
     alignments,
     autocorrelation,
@@ -35,8 +36,10 @@ __all__ = [
     "covariance_ellipse",
     "cumulative_variance",
     "distribution",
+    "fixed_points",
     "forgetting",
     "heatmap",
+    "jacobian_spectrum",
     "lyapunov_convergence",
     "lyapunov_spectrum",
     "memory_function",
