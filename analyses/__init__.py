@@ -105,6 +105,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     )
     from neurodyn.analyses.spike_synchrony import chi_synchrony, rate_spectrum, synchrony
     from neurodyn.analyses.tangent_kernels import TangentKernel, tangent_kernel, target_alignment
+    from neurodyn.analyses.theory_comparison import TheoryComparison, compare_with_theory
     from neurodyn.analyses.timescale_fits import (
         NetworkTimescales,
         TimescaleFit,
@@ -162,6 +163,7 @@ _EXPORTS = {
     "StabilityGap": "neurodyn.analyses.continual_evaluation",
     "TangentKernel": "neurodyn.analyses.tangent_kernels",
     "Tangling": "neurodyn.analyses.trajectories",
+    "TheoryComparison": "neurodyn.analyses.theory_comparison",
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
     "Trajectories": "neurodyn.analyses.paths",
     "TrajectoryGeometry": "neurodyn.analyses.trajectories",
@@ -171,6 +173,7 @@ _EXPORTS = {
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
     "cka": "neurodyn.analyses.representations",
+    "compare_with_theory": "neurodyn.analyses.theory_comparison",
     "continue_equilibria": "neurodyn.analyses.continuation",
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",

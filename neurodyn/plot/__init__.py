@@ -23,6 +23,7 @@ from neurodyn.plot.geometry import (
 from neurodyn.plot.lyapunov import lyapunov_convergence, lyapunov_spectrum
 from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
 from neurodyn.plot.spikes import population_rate, raster, raster_with_rate
+from neurodyn.plot.theory import autocovariance_theory, latent_plane, theory_comparison
 from neurodyn.recorded_spikes import populations_with_spikes
 from neurodyn.spike_trains import SpikeTrains
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "alignments",
     "autocorrelation",
+    "autocovariance_theory",
     "bifurcation_diagram",
     "covariance_ellipse",
     "cumulative_variance",
@@ -40,6 +42,7 @@ __all__ = [
     "forgetting",
     "heatmap",
     "jacobian_spectrum",
+    "latent_plane",
     "lyapunov_convergence",
     "lyapunov_spectrum",
     "memory_function",
@@ -51,6 +54,7 @@ __all__ = [
     "raster_with_rate",
     "similarity",
     "spectrum",
+    "theory_comparison",
     "traces",
     "weights",
 ]
