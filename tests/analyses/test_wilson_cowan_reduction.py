@@ -32,7 +32,7 @@ def test_equal_sums_make_it_exact():
     net = ei_network()
     reduced = wilson_cowan(net)
     assert reduced.is_exact and not reduced.scatter
-    assert [float(B) for B in reduced.weights.values()] == pytest.approx([3, 2, 2.5, 0.5])
+    assert [float(B[0, 0]) for B in reduced.weights.values()] == pytest.approx([3, 2, 2.5, 0.5])
 
     def equation(t, y):
         e, i = y
