@@ -18,6 +18,7 @@ if __name__ != "neurodyn.analyses":
     raise ImportError("import neurodyn.analyses, not analyses")
 
 if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares it with _EXPORTS
+    from neurodyn.analyses.basins_of_attraction import Attractor, Basins, basins
     from neurodyn.analyses.continual_evaluation import StabilityGap, stability_gap
     from neurodyn.analyses.continuation import (
         Bifurcation,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     )
     from neurodyn.analyses.lyapunov import LyapunovSpectrum, lyapunov_exponent, lyapunov_spectrum
     from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
-    from neurodyn.analyses.paths import Trajectories, trajectories
+    from neurodyn.analyses.paths import Trajectories, trajectories_from
     from neurodyn.analyses.phase_plane import (
         FlowField,
         Nullclines,
@@ -135,7 +136,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
 
 #: Where each public name lives.
 _EXPORTS = {
+    "Attractor": "neurodyn.analyses.basins_of_attraction",
     "Autocorrelation": "neurodyn.analyses.timescales",
+    "Basins": "neurodyn.analyses.basins_of_attraction",
     "Bifurcation": "neurodyn.analyses.continuation",
     "Branch": "neurodyn.analyses.continuation",
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
@@ -171,6 +174,7 @@ _EXPORTS = {
     "autocorrelation": "neurodyn.analyses.timescales",
     "autocorrelation_timescale": "neurodyn.analyses.timescale_fits",
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
+    "basins": "neurodyn.analyses.basins_of_attraction",
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
     "cka": "neurodyn.analyses.representations",
     "compare_with_theory": "neurodyn.analyses.theory_comparison",
@@ -233,7 +237,7 @@ _EXPORTS = {
     "tangent_kernel": "neurodyn.analyses.tangent_kernels",
     "tangling": "neurodyn.analyses.trajectories",
     "target_alignment": "neurodyn.analyses.tangent_kernels",
-    "trajectories": "neurodyn.analyses.paths",
+    "trajectories_from": "neurodyn.analyses.paths",
     "trajectory_geometry": "neurodyn.analyses.trajectories",
     "weight_change": "neurodyn.analyses.learning_regimes",
     "wilson_cowan": "neurodyn.analyses.wilson_cowan_reduction",

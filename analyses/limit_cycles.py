@@ -403,8 +403,9 @@ class _Orbit:
         resolved = log_det > np.log(1e-9) + np.log(np.linalg.norm(M, 2)) * self.n
         response, error = self._response(path, M, x, time)
         return LimitCycle(
-            float(T), time, states, self.system.state_names, np.insert(rest, at, multipliers[trivial]),
-            bool(np.all(np.abs(rest) < 1)), log_volume, response,
+            float(T), time, states, self.system.state_names,
+            np.insert(rest, at, multipliers[trivial]), bool(np.all(np.abs(rest) < 1)), log_volume,
+            response,
             float(np.linalg.norm(self.difference(end, x)) / np.linalg.norm(self._extent(states))),
             trivial_error, float(abs(log_det - log_volume)) if resolved else np.nan, error, history,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Paths of a system from several starts at once: `trajectories`."""
+"""Paths of a system from several starts at once: `trajectories_from`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Trajectories:
         )
 
 
-def trajectories(
+def trajectories_from(
     system: Network | Flow | Map,
     starts: Any,
     duration: Any,
@@ -101,7 +101,7 @@ def trajectories(
     >>> import numpy as np, neurodyn as nd
     >>> from neurodyn import analyses
     >>> decay = nd.Flow(lambda x, tau: -x/tau, 1, parameters={"tau": 2.0})
-    >>> paths = analyses.trajectories(decay, [[1.0], [-3.0]], 2.0)
+    >>> paths = analyses.trajectories_from(decay, [[1.0], [-3.0]], 2.0)
     >>> paths.of("x0")[:, -1].round(6)
     array([ 0.367879, -1.103638])
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
-from neurodyn.plot.dynamics import bifurcation_diagram, phase_plane
+from neurodyn.plot.dynamics import basins, bifurcation_diagram, limit_cycle, phase_plane
 from neurodyn.plot.equilibria import fixed_points, jacobian_spectrum
 from neurodyn.plot.geometry import (
     alignments,
@@ -34,6 +34,7 @@ __all__ = [
     "alignments",
     "autocorrelation",
     "autocovariance_theory",
+    "basins",
     "bifurcation_diagram",
     "covariance_ellipse",
     "cumulative_variance",
@@ -43,6 +44,7 @@ __all__ = [
     "heatmap",
     "jacobian_spectrum",
     "latent_plane",
+    "limit_cycle",
     "lyapunov_convergence",
     "lyapunov_spectrum",
     "memory_function",

@@ -194,6 +194,120 @@ def _mark_bifurcations(ax: Axes, branches: Sequence[Any], index: int) -> None:
         ax.legend(frameon=False, fontsize="small")
 
 
+def limit_cycle(
+    cycle: Any,
+    states: tuple[str | int, str | int] | None = None,
+    axes: tuple[Axes, Axes] | None = None,
+    **line: Any,
+) -> tuple[Axes, Axes]:
+    """A limit cycle, and beside it the phase response to kicks of the same states.
+
+    Parameters
+    ----------
+    cycle : LimitCycle
+    states : (str or int, str or int), optional
+        The two states, by name or number; default the first two. With one state its course in
+        time is drawn.
+    axes : pair of Axes, optional
+        For the orbit and the phase response. Default a new figure.
+    **line
+        Passed to ``Axes.plot``.
+
+    Returns
+    -------
+    (Axes, Axes)
+        A dot marks phase 0. Orbits that repel are dashed.
+    """
+    names = cycle.state_names
+    if states is None:
+        states = (0, 1) if len(names) > 1 else (0, 0)
+    k, m = (_state_index(names, state) for state in states)
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots(1, 2, layout="constrained", figsize=(9.0, 3.8))[1]
+    left, right = axes
+    style = {"color": "k", "linewidth": 1.6, "linestyle": "-" if cycle.stable else "--"} | line
+    if k == m:
+        left.plot(cycle.phase, cycle.states[:, k], **style)
+        left.set(xlabel="phase (periods)", ylabel=names[k], xlim=(0, 1))
+    else:
+        left.plot(cycle.states[:, k], cycle.states[:, m], **style)
+        left.plot(cycle.states[0, k], cycle.states[0, m], "o", color=style["color"])
+        left.set(xlabel=names[k], ylabel=names[m])
+    left.set_title(f"period {cycle.period:.5g}", fontsize="medium")
+    for index, color in zip(dict.fromkeys((k, m)), ("C0", "C1")):
+        right.plot(cycle.phase, cycle.phase_response[:, index], color=color, linewidth=1.6,
+                   label=f"kick of {names[index]}")  # fmt: skip
+    right.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+    right.set(xlabel="phase (periods)", ylabel="advance (time / kick)", xlim=(0, 1))
+    right.legend(frameon=False, fontsize="small")
+    return left, right
+
+
+def basins(
+    basins: Any,
+    states: tuple[str | int, str | int] = (0, 1),
+    ax: Axes | None = None,
+    **image: Any,
+) -> Axes:
+    """Which attractor each start runs to, in colour, in the plane of two states.
+
+    Parameters
+    ----------
+    basins : Basins
+        Of starts on a grid, ``starts=flow_field(...).states``, an image; else a dot for each start.
+    states : (str or int, str or int)
+        The two states, by name or number. Default the first two.
+    ax : Axes, optional
+    **image
+        Passed to ``Axes.pcolormesh`` or ``Axes.scatter``.
+
+    Returns
+    -------
+    Axes
+        Starts that did not settle are grey, those that diverged white. Fixed points are dots with a
+        dark rim, cycles lines, irregular attractors points of one run.
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.patches import Patch
+
+    ax = new_axes(ax)
+    k, m = (_state_index(basins.state_names, state) for state in states)
+    n = len(basins.attractors)
+    pale = [f"C{a % 10}" for a in range(n)]
+    # labels: -2 diverged, -1 unsettled, then the attractors
+    style = {"cmap": ListedColormap(["w", "0.75", *pale]),
+             "norm": BoundaryNorm(np.arange(-2.5, n + 0.5), n + 2)}  # fmt: skip
+    x, y = basins.starts[..., k], basins.starts[..., m]
+    if basins.labels.ndim == 2:
+        style |= {"alpha": 0.45, "shading": "nearest", "rasterized": True}
+        ax.pcolormesh(x, y, basins.labels, **(style | image))
+    else:
+        style |= {"s": 9, "alpha": 0.6, "linewidth": 0.3, "edgecolor": "0.5"}
+        ax.scatter(x.ravel(), y.ravel(), c=basins.labels.ravel(), **(style | image))
+    for a, color in zip(basins.attractors, pale):
+        if a.kind == "fixed point":
+            ax.plot(a.state[k], a.state[m], "o", color=color, markeredgecolor="k", markersize=8)
+        elif a.kind == "cycle":
+            ax.plot(a.orbit[:, k], a.orbit[:, m], color=color, linewidth=1.8)
+        else:
+            ax.plot(a.orbit[:, k], a.orbit[:, m], ".", color=color, markersize=2)
+    shown = [
+        Patch(facecolor=color, label=f"{a.kind}, {100 * a.fraction:.3g} %")
+        for a, color in zip(basins.attractors[:10], pale)
+    ]
+    for count, color, name in ((basins.n_unsettled, "0.75", "not settled"),
+                               (basins.n_diverged, "w", "diverged")):  # fmt: skip
+        if count:
+            share = 100 * count / basins.labels.size
+            shown.append(Patch(facecolor=color, edgecolor="0.5", label=f"{name}, {share:.3g} %"))
+    ax.legend(handles=shown, frameon=False, fontsize="small", loc="center left",
+              bbox_to_anchor=(1.0, 0.5))  # fmt: skip
+    ax.set(xlabel=basins.state_names[k], ylabel=basins.state_names[m])
+    return ax
+
+
 def _state_index(names: Sequence[str], state: str | int) -> int:
     """Place of a state, by name or number."""
     if isinstance(state, str):

@@ -120,14 +120,14 @@ def test_kinds(J, kind):
 def test_trajectories_of_a_linear_flow():
     J = np.array([[-1.0, 2.0], [-2.0, -1.0]])
     starts = [[1.0, 0.0], [0.0, -2.0]]
-    found = analyses.trajectories(nd.Flow(lambda x: x @ J.T, 2), starts, 2.0, n_times=5)
+    found = analyses.trajectories_from(nd.Flow(lambda x: x @ J.T, 2), starts, 2.0, n_times=5)
     for path, start in zip(found.states, starts):
         assert_allclose(path, [expm(J * t) @ start for t in found.time], atol=1e-8)
 
 
 def test_trajectories_of_a_network():
     J = (np.array([[0, 0.5], [0.5, 0]]) - np.eye(2)) / 0.1
-    found = analyses.trajectories(pair(), {"A.x": 1.0, "B.x": -0.2}, 100*nd.ms, n_times=3)
+    found = analyses.trajectories_from(pair(), {"A.x": 1.0, "B.x": -0.2}, 100*nd.ms, n_times=3)
     assert_allclose(found.states[0], [expm(J * t) @ [1, -0.2] for t in (0, 0.05, 0.1)], atol=1e-7)
     assert_allclose(found.of("B.x")[0, 0], -0.2)
 
@@ -138,7 +138,7 @@ def test_trajectories_of_a_network():
 ])
 def test_paths_that_diverge_do_not_touch_the_others(system):
     """x' = x^3 - x has x(t) = 1/sqrt(1 + c exp(2t)), c = 1/x0^2 - 1, which ends at c exp(2t) = -1."""
-    found = analyses.trajectories(system, [[0.5], [2.0], [-0.9]], 3.0, n_times=7)
+    found = analyses.trajectories_from(system, [[0.5], [2.0], [-0.9]], 3.0, n_times=7)
     assert found.diverged.tolist() == [False, True, False]
     t = found.time
     for k, x0 in ((0, 0.5), (2, -0.9)):
@@ -149,7 +149,7 @@ def test_paths_that_diverge_do_not_touch_the_others(system):
 
 
 def test_a_map_is_iterated():
-    found = analyses.trajectories(nd.Map(lambda x: 2 * x, 1), [[1.0], [-3.0]], 3)
+    found = analyses.trajectories_from(nd.Map(lambda x: 2 * x, 1), [[1.0], [-3.0]], 3)
     assert_allclose(found.states[..., 0], [[1, 2, 4, 8], [-3, -6, -12, -24]])
 
 
@@ -183,8 +183,8 @@ def test_refuses_what_has_no_plane():
     with pytest.raises(ValueError, match=r"`x`: `E.x` are 3 states, name one: `E.x\[0\]`"):
         analyses.flow_field(net, ("E.x", 0, 1), ("E.x[1]", 0, 1), others={"E.x": 0})
     with pytest.raises(ValueError, match="`starts` must have 2 states"):
-        analyses.trajectories(FHN, [1.0], 1.0)
+        analyses.trajectories_from(FHN, [1.0], 1.0)
     with pytest.raises(ValueError, match="`duration` must be a positive time; got -1"):
-        analyses.trajectories(FHN, [1.0, 0.0], -1)
+        analyses.trajectories_from(FHN, [1.0, 0.0], -1)
     with pytest.raises(ValueError, match="no state `x`"):
-        analyses.trajectories(FHN, [1.0, 0.0], 1.0).of("x")
+        analyses.trajectories_from(FHN, [1.0, 0.0], 1.0).of("x")

@@ -1,4 +1,4 @@
-"""Phase planes and bifurcation diagrams: what is drawn is what was found."""
+"""Phase planes, bifurcation diagrams, cycles, basins: what is drawn is what was found."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +20,7 @@ def _close():
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_phase_plane(stream):
-    paths = analyses.trajectories(SADDLE, [[0.1, 1.0], [-0.1, 1.0]], 1.0)
+    paths = analyses.trajectories_from(SADDLE, [[0.1, 1.0], [-0.1, 1.0]], 1.0)
     lines = analyses.nullclines(SADDLE, *PLANE)
     ax = plot.phase_plane(analyses.flow_field(SADDLE, *PLANE), lines, paths, stream=stream)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
@@ -60,3 +60,40 @@ def test_refuses():
         plot.bifurcation_diagram(branch, 3)
     with pytest.raises(ValueError, match="`branches` is empty"):
         plot.bifurcation_diagram([])
+
+
+def spiral(s):
+    """Stuart-Landau: a cycle of radius 1 and period 2 pi."""
+    x, y = s[..., 0], s[..., 1]
+    r2 = x**2 + y**2
+    return np.stack([x * (1 - r2) - y, y * (1 - r2) + x], axis=-1)
+
+
+def test_limit_cycle():
+    cycle = analyses.limit_cycle(nd.Flow(spiral, 2), [1.0, 0.1], period=6.0)
+    left, right = plot.limit_cycle(cycle)
+    assert_allclose(left.get_lines()[0].get_xydata(), cycle.states)
+    assert_allclose(left.get_lines()[1].get_xydata(), [[1, 0]], atol=1e-9)
+    assert left.get_title() == "period 6.2832"
+    lines = {line.get_label(): line.get_xydata() for line in right.get_lines()}
+    angle = 2 * np.pi * cycle.phase
+    assert_allclose(lines["kick of x0"][:, 1], -np.sin(angle), atol=1e-6)
+    assert_allclose(lines["kick of x1"][:, 1], np.cos(angle), atol=1e-6)
+    branch = bistable()  # cycles are drawn at their extremes
+    ax = plot.bifurcation_diagram(branch, cycles=[(0.5, cycle)])
+    assert_allclose(ax.get_lines()[-1].get_xydata(), [[0.5, -1], [0.5, 1]], atol=1e-4)
+
+
+def test_basins():
+    system = nd.Flow(lambda s: s - s**3, 2)
+    grid = np.stack(np.meshgrid([-1.5, -0.5, 0.5], [-1.0, 2.0]), axis=-1)
+    on_grid = analyses.basins(system, starts=grid, duration=40)
+    ax = plot.basins(on_grid)
+    (mesh,) = ax.collections
+    assert np.array_equal(np.asarray(mesh.get_array()).reshape(2, 3), on_grid.labels)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert sorted(texts) == ["fixed point, 16.7 %"] * 2 + ["fixed point, 33.3 %"] * 2
+    scattered = analyses.basins(system, starts=[[0.0, 0.5], [0.3, 0.4]], duration=40)
+    ax = plot.basins(scattered, ("x1", "x0"))
+    assert_allclose(ax.collections[0].get_offsets(), [[0.5, 0.0], [0.4, 0.3]])
+    assert "not settled, 50 %" in [text.get_text() for text in ax.get_legend().get_texts()]
