@@ -253,6 +253,23 @@ def test_one_value_for_all_units_of_a_parameter():
         continue_equilibria(uneven, "E.a", {"E.x": 0.7}, (0, 2))
 
 
+def test_hodgkin_huxley():
+    """Repetitive firing begins at 9.78 and ends at 154.5 uA/cm2 (Rinzel and Miller 1980)."""
+    net = nd.Network({"N": nd.Population(1, """
+        dv/dt = (I - 120*m**3*h*(v - 50) - 36*n**4*(v + 77) - 0.3*(v + 54.387))/tau : 1
+        dm/dt = (exprel(-(v + 40)/10)**-1*(1 - m) - 4*exp(-(v + 65)/18)*m)/tau : 1
+        dh/dt = (0.07*exp(-(v + 65)/20)*(1 - h) - h/(1 + exp(-(v + 35)/10)))/tau : 1
+        dn/dt = (0.1*exprel(-(v + 55)/10)**-1*(1 - n) - 0.125*exp(-(v + 65)/80)*n)/tau : 1
+        """, tau=1*nd.ms)})  # fmt: skip
+    rest = {"N.v": -65, "N.m": 0.05, "N.h": 0.6, "N.n": 0.32}
+    branch = continue_equilibria(net, "N.I", rest, (0, 200))
+    assert [(b.criticality, b.kind) for b in branch.bifurcations] == [
+        ("subcritical", "Hopf"), ("supercritical", "Hopf")
+    ]  # fmt: skip
+    assert_allclose([b.value for b in branch.bifurcations], [9.78, 154.5], rtol=1e-3)
+    assert_allclose(branch.of("N.v")[0], -65, atol=0.01)
+
+
 # -- ends and errors -----------------------------------------------------------------------------
 
 

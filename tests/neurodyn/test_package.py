@@ -69,6 +69,12 @@ def test_every_public_name_is_there(name):
     assert name in dir(nd) and name in nd.__all__
 
 
+def test_no_analysis_has_the_name_of_a_module():
+    """Else importing the module would put it in the place of the function."""
+    modules = {path.stem for path in (ROOT / "analyses").glob("*.py")}
+    assert not modules & set(nd.analyses._EXPORTS)
+
+
 def test_type_checkers_see_the_same_names():
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
