@@ -11,12 +11,13 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 DESCRIPTION := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench bench-peers docs clean
+.PHONY: help demo test test-slow test-sweeps lint bench bench-peers docs clean
 
 help:
 	@echo "make demo         run a published circuit, check its claims, write demo/"
 	@echo "make test         fast tests and docstring examples"
 	@echo "make test-slow    the tests that take longer"
+	@echo "make test-sweeps  batches of simulations, killed and broken, on Dask and on Slurm"
 	@echo "make lint         style and import rules"
 	@echo "make bench        speed beside NumPy, JAX, PyTorch, Brian2, NEST, ANNarchy; against size"
 	@echo "make bench-peers  installs these peers, each under .bench/ (2.8 GB)"
@@ -52,6 +53,11 @@ test: .venv/.installed-test .venv/.installed-notebooks
 
 test-slow: .venv/.installed-test .venv/.installed-notebooks
 	$(PYTEST) -m slow
+
+# Sweeps on Dask and on a real Slurm, which is installed if that is possible here; one process,
+# because there is one Slurm.
+test-sweeps: .venv/.installed-test .venv/.installed-dask
+	NEURODYN_TEST_SLURM=install $(BIN)/python -m pytest -q -rs tests/neurodyn/sweeps
 
 lint: .venv/.installed-test
 	$(BIN)/python -m ruff check .

@@ -37,6 +37,8 @@ from neurodyn.sweeps.shards import SUFFIX, DamagedShard, Shard, sync_folder
 PLAN, LOCK = "sweep.json", ".lock"
 #: A job of an array may start before its submission has let the folder go; it waits so long, s.
 SHARE_WAITS = 60.0
+#: The workers of a sweep that was killed need a moment to save what they have and leave, s.
+OTHERS_WAIT = 3.0
 
 
 class SweepFolder:
@@ -144,7 +146,7 @@ class SweepFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            end = time.monotonic() + (SHARE_WAITS if shared else 0)
+            end = time.monotonic() + (SHARE_WAITS if shared else OTHERS_WAIT)
             while not _try_lock(descriptor, shared):
                 if time.monotonic() > end:
                     owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip()

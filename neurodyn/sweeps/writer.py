@@ -26,6 +26,8 @@ class Writer:
     folder : SweepFolder
     about : dict
         Said in every file: code version, engine.
+    token : str
+        Part of the names of the files, to find them by.
 
     Attributes
     ----------
@@ -35,10 +37,10 @@ class Writer:
         Tasks that are not yet on the disk, by number.
     """
 
-    def __init__(self, folder: SweepFolder, about: dict[str, Any]):
+    def __init__(self, folder: SweepFolder, about: dict[str, Any], token: str = ""):
         self.folder = folder
         host = "".join(c for c in socket.gethostname() if c.isalnum() or c in "-_")[:40]
-        self.name = f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.name = f"{host}-{os.getpid()}-{token + '-' if token else ''}{uuid.uuid4().hex[:8]}"
         self.about = {**about, "host": socket.gethostname(), "process": os.getpid()}
         self.waiting: list[tuple[int, Finished]] = []
         self._bytes, self._files = 0, 0

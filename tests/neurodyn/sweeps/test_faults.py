@@ -147,9 +147,10 @@ def test_ctrl_c_keeps_what_is_finished(toy, quiet, group):
 
 @slow
 def test_two_sweeps_at_once(toy, quiet):
-    command = Command(*SLOWLY, "--out", "out", "-w", 1)
+    slower = [word.replace("0.15", "0.5") for word in SLOWLY]
+    command = Command(*slower, "--out", "out", "-w", 1)
     wait_until(lambda: n_files("out") >= 1)
-    status, _, err = neurodyn(*SLOWLY, "--out", "out")
+    status, _, err = neurodyn(*slower, "--out", "out")
     assert status == 2
     assert f"another sweep is running in the folder out (process {command.process.pid} on" in err
     status, out, _ = neurodyn("status", "out")
