@@ -116,7 +116,8 @@ class SweepFolder:
         plan = replace(plan, versions=(*versions, version.hash))
         for folder in (self.results, self.streams, self.logs, self.path / "code"):
             folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "code" / f"{version.hash}.json", json.dumps(vars(version), indent=1))
+        code = {"files": version.files, "packages": version.packages}
+        write_text(self.path / "code" / f"{version.hash}.json", json.dumps(code, indent=1))
         write_text(self.path / PLAN, json.dumps(plan.to_json(), indent=1))
         return plan
 
