@@ -17,6 +17,7 @@ from neurodyn._arrays import checked_count
 from neurodyn.analyses._bifurcations import Bifurcation, between
 from neurodyn.analyses._curves import Curve, Followed, NotFound, Point, Steps, follow, unstable
 from neurodyn.analyses._systems import System, as_system
+from neurodyn.learning.threads import one_blas_thread
 from neurodyn.population import listed, suggestion
 from neurodyn.units import to_si
 
@@ -182,14 +183,15 @@ def continue_equilibria(
     x = view.state(start, "start")
     if x.ndim != 1:
         raise ValueError(f"`start` must be one state, ({view.n_states},); got shape {x.shape}")
-    curve, v = _start(view, parameter, span, at, x, scale)
-    steps = _steps(curve, first_step, max_step, min_step, max_points, bounds)
-    start_point = curve.first_point(v)
-    ahead = follow(curve, start_point, steps)
-    back = Followed([], ahead.reason, 0)
-    if not ahead.closed:
-        back = follow(curve, curve.point(v, -start_point.tangent), steps)
-    return _branch(curve, steps, back, start_point, ahead)
+    with one_blas_thread():  # on small matrices more of them wait for each other
+        curve, v = _start(view, parameter, span, at, x, scale)
+        steps = _steps(curve, first_step, max_step, min_step, max_points, bounds)
+        start_point = curve.first_point(v)
+        ahead = follow(curve, start_point, steps)
+        back = Followed([], ahead.reason, 0)
+        if not ahead.closed:
+            back = follow(curve, curve.point(v, -start_point.tangent), steps)
+        return _branch(curve, steps, back, start_point, ahead)
 
 
 def switch_branch(
@@ -246,12 +248,13 @@ def switch_branch(
     centre = np.append(bifurcation.state, bifurcation.value) / curve.scale
     tangent = bifurcation._tangents[1]
     halves = []
-    for sign in (-1.0, 1.0):
-        first = _leave(curve, centre, sign * tangent, steps)
-        half = follow(curve, first, steps)
-        halves.append(Followed([first, *half.points], half.reason, half.n_failed))
-    middle = Point(centre, tangent, 0.0, 0.0, bifurcation.eigenvalues, 0.0, 0)
-    return _branch(curve, steps, halves[0], middle, halves[1])
+    with one_blas_thread():
+        for sign in (-1.0, 1.0):
+            first = _leave(curve, centre, sign * tangent, steps)
+            half = follow(curve, first, steps)
+            halves.append(Followed([first, *half.points], half.reason, half.n_failed))
+        middle = Point(centre, tangent, 0.0, 0.0, bifurcation.eigenvalues, 0.0, 0)
+        return _branch(curve, steps, halves[0], middle, halves[1])
 
 
 # -- starting ------------------------------------------------------------------------------------
