@@ -17,9 +17,11 @@ from driver import Ratio, Seconds
 BUSY = 0.5
 
 NAMES = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch", "limit": "reading the matrix",
-         "brian2": "Brian2", "nest": "NEST", "annarchy": "ANNarchy"}  # fmt: skip
+         "brian2": "Brian2", "nest": "NEST", "annarchy": "ANNarchy",
+         "fixed_point_finder": "FixedPointFinder"}  # fmt: skip
 COLOURS = {"numpy": "#4c72b0", "jax": "#dd8452", "torch": "#c44e52", "limit": "#555555",
-           "brian2": "#8172b3", "nest": "#937860", "annarchy": "#da8bc3"}  # fmt: skip
+           "brian2": "#8172b3", "nest": "#937860", "annarchy": "#da8bc3",
+           "fixed_point_finder": "#55a868"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The problems in neurodyn: a run is one ordinary call of `simulate`, with all that this does."""
 
+import neurodyn_fixed_points
 import neurodyn_learning
 import neurodyn_lyapunov
 import neurodyn_spiking
@@ -50,6 +51,6 @@ if __name__ == "__main__":
 
     versions = {"neurodyn": nd.__version__, "Numba": numba.__version__}
     cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank}
-    for more in (neurodyn_spiking, neurodyn_lyapunov, neurodyn_learning):
+    for more in (neurodyn_spiking, neurodyn_lyapunov, neurodyn_fixed_points, neurodyn_learning):
         cases |= more.CASES
     serve(cases, versions)

@@ -1,6 +1,7 @@
 """The problems in PyTorch, eagerly, in place, products and leak in one call where it has one."""
 
 import torch
+import torch_fixed_points
 import torch_learning
 from protocol import serve
 
@@ -81,4 +82,5 @@ def low_rank(spec, arrays):
 
 if __name__ == "__main__":
     cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank}
-    serve({**cases, **torch_learning.CASES}, {"PyTorch": torch.__version__})
+    cases |= torch_learning.CASES | torch_fixed_points.CASES
+    serve(cases, {"PyTorch": torch.__version__})
