@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from neurodyn.analyses._spiking_flow import SpikingCarrier
 from neurodyn.flow import Flow, Map
 from neurodyn.network import Network
 from neurodyn.simulation.tangent_run import TangentRun
@@ -80,6 +81,10 @@ def carrier(
     if isinstance(system, Network):
         if not isinstance(solver, Solver):
             raise TypeError(f"`solver` must be a solver such as nd.RK4(dt=...); got {solver!r}")
+        if system.spiking_populations:
+            return SpikingCarrier(
+                system, solver, n_vectors, trials=trials, inputs=inputs, initial=initial, rng=rng
+            )
         refuse_jumps(system)
         return TangentRun(
             system, solver, n_vectors, duration=duration, trials=trials, inputs=inputs,
@@ -146,5 +151,5 @@ def refuse_jumps(network: Network) -> None:
                     f"`{name}.{variable.name}` contains `{nodes.from_sympy(min(found, key=str))}`, "
                     "which jumps, and what a jump does to a small difference is not in the "
                     "tangent: use a continuous function (relu, clip, sigmoid), or a threshold and "
-                    "a reset with analyses.spiking_lyapunov"
+                    "a reset"
                 )

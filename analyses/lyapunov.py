@@ -7,6 +7,9 @@ those of the run: with Euler's method of a decaying unit log|1 - dt/tau|/dt rath
 
 A network's inputs and noise are the same for the state and for what is close to it: exponents of a
 driven network are conditional ones, and those of a noisy one are of that realisation of the noise.
+
+Networks that spike by threshold and reset go from event to event instead, and the tangent jumps at
+each by the saltation rule (see `neurodyn.analyses._spiking_flow`).
 """
 
 from __future__ import annotations
@@ -135,7 +138,8 @@ def lyapunov_spectrum(
     system : Network, Flow or Map
     solver : Solver
         Method with fixed steps: Euler, RK4, ExponentialEuler or Heun for a network; the first two
-        or Heun for a flow; none for a map. Exponents are those of its steps.
+        or Heun for a flow; none for a map. Exponents are those of its steps. For a network that
+        spikes RK4, which takes it from event to event.
     k : int, optional
         Number of exponents; default all.
     duration : float or quantity, s
@@ -149,7 +153,7 @@ def lyapunov_spectrum(
     trials : int, optional
         Runs from different initial states (and noise, and inputs).
     inputs, initial, dtype, threads
-        As for `simulate`; `initial` of a flow or a map is (n_states,) or (trial, n_states), by
+        As for `simulate` (a network that spikes takes constant inputs); `initial` of a flow or a map is (n_states,) or (trial, n_states), by
         default standard normal.
     vectors : array_like, (n_states, k), optional
         First tangent vectors, default random; what they are is forgotten in the transient.
@@ -163,7 +167,9 @@ def lyapunov_spectrum(
     Raises
     ------
     ValueError
-        For systems that spike or jump or have noise that is not frozen, with what to do.
+        For systems that jump or have noise that is not frozen, and for spiking networks with
+        refractory units, noise, Poisson input, plasticity, or anything but spikes between units,
+        with what to do.
     ArithmeticError
         If the run diverges: there are no exponents then.
 
@@ -335,7 +341,8 @@ def _spread(logs: np.ndarray) -> float:
 
 def _renewed(run) -> np.ndarray:
     """Make the tangents orthonormal; the logarithms of what they had grown by, (trial, k)."""
-    vectors, logs = orthonormalised(run.tangents)
+    grown = run.tangents
+    vectors, logs = orthonormalised(grown)
     if not np.isfinite(logs).all():
         _check_finite(run)
         if np.isneginf(logs).any():  # a direction that a step maps to nothing
@@ -345,6 +352,8 @@ def _renewed(run) -> np.ndarray:
             )
         raise ArithmeticError("a tangent vector is not finite: give a shorter `interval`")
     run.tangents = vectors
+    if hasattr(run, "recombine_pending"):  # spikes on their way are shifted by the vectors too
+        run.recombine_pending(np.linalg.inv(np.swapaxes(vectors, 1, 2) @ grown))
     return logs
 
 

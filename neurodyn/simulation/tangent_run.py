@@ -166,7 +166,7 @@ def _refuse(network: Network, solver: Solver) -> None:
     if network.spiking_populations or network.poisson_inputs:
         raise ValueError(
             "the network spikes: a tangent jumps at every spike, which a method with fixed steps "
-            "does not see. Use analyses.spiking_lyapunov"
+            "does not see. analyses.lyapunov_spectrum goes from spike to spike instead"
         )
     if network.rules:
         raise ValueError(

@@ -394,10 +394,6 @@ def test_kaplan_yorke_dimension_and_entropy():
 
 
 def test_systems_without_exponents():
-    spiking = nd.Network({"E": nd.Population(2, "dv/dt = (2 - v)/second : 1", threshold="v > 1",
-                                             reset="v = 0")})  # fmt: skip
-    with pytest.raises(ValueError, match=r"spikes.*analyses.spiking_lyapunov"):
-        lyapunov_spectrum(spiking, nd.RK4(dt=0.01), duration=1)
     jumping = equations("dx/dt = (int(x > 0) - x)/second : 1")
     with pytest.raises(ValueError, match=r"`P.x` contains `int\(.*which jumps.*relu"):
         lyapunov_spectrum(jumping, nd.RK4(dt=0.01), duration=1)
