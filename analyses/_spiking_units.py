@@ -1,7 +1,7 @@
 """The units of a spiking population between and at their spikes, as functions with derivatives.
 
-Nothing but spikes goes from unit to unit, so everything is elementwise: arrays are ``(state, unit)``
-and derivatives ``(state, state, unit)``.
+Nothing but spikes goes from unit to unit, so everything is elementwise: arrays are ``(state,
+unit)``.
 """
 
 from __future__ import annotations

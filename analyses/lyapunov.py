@@ -153,8 +153,8 @@ def lyapunov_spectrum(
     trials : int, optional
         Runs from different initial states (and noise, and inputs).
     inputs, initial, dtype, threads
-        As for `simulate` (a network that spikes takes constant inputs); `initial` of a flow or a map is (n_states,) or (trial, n_states), by
-        default standard normal.
+        As for `simulate`; a network that spikes takes constant inputs, and `initial` of a flow or
+        a map is (n_states,) or (trial, n_states), by default standard normal.
     vectors : array_like, (n_states, k), optional
         First tangent vectors, default random; what they are is forgotten in the transient.
     rng : int, SeedSequence, Generator or None
