@@ -144,6 +144,13 @@ class Network(Frozen):
         )
 
     @cached_property
+    def noise_names(self) -> tuple[str, ...]:
+        """Full names of the white noises, ``"E.xi"``, one independent source for every unit."""
+        return tuple(
+            f"{name}.{xi}" for name, p in self.populations.items() for xi in p.equations.noise_names
+        )
+
+    @cached_property
     def input_names(self) -> tuple[str, ...]:
         """Full names of the inputs: what has no value of its own."""
         return tuple(
@@ -389,6 +396,26 @@ class Network(Frozen):
     def jacobian(self, x, *, inputs=None, t=0.0, dt=None) -> np.ndarray:
         """Jacobian at `x` as a matrix ``(..., n_states, n_states)``."""
         return self._compiled_for(inputs).jacobian(x, inputs=inputs, t=t, dt=dt)
+
+    def diffusion(self, x, *, inputs=None, t=0.0, dt=None) -> np.ndarray:
+        """The noise at `x`: the matrix B of ``dx = f dt + B dW``, in state per square root of s.
+
+        Parameters
+        ----------
+        x : array_like, (n_states,) or (trial, n_states)
+        inputs, t, dt
+            As for `field`.
+
+        Returns
+        -------
+        ndarray, (..., n_states, n_noise)
+            One column a unit of each of `noise_names`, every one an independent white noise of
+            density 1, ``<xi(t) xi(t')> = delta(t - t')``. A refractory unit has none in the states
+            that it holds still.
+        """
+        from neurodyn.compile.diffusion import diffusion
+
+        return diffusion(self._compiled_for(inputs), x, inputs=inputs, t=t, dt=dt)
 
     def _compiled_for(self, inputs) -> CompiledNetwork:
         return self.compiled(driven=tuple(inputs or ()))
