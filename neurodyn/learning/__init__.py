@@ -7,7 +7,25 @@ recorded) by anything in a network; `Unrolled` is a network made ready for that 
 from neurodyn.learning.clipping import ClipNorm, ClipValue
 from neurodyn.learning.gradients import Gradients, bptt
 from neurodyn.learning.losses import CrossEntropy, Loss, MeanSquaredError, WeightedSum
+from neurodyn.learning.matrix_parametrisations import (
+    Contracting,
+    FixedRank,
+    NegativeFeedback,
+    Orthogonal,
+    SpectralNormBound,
+    Unitary,
+)
 from neurodyn.learning.optimisers import SGD, Adam, AdamW, Optimiser, RMSprop
+from neurodyn.learning.parametrisations import (
+    Bounded,
+    DalesLaw,
+    Masked,
+    OnPattern,
+    Parametrisation,
+    Positive,
+    SkewSymmetric,
+    Symmetric,
+)
 from neurodyn.learning.schedules import Constant, Cosine, Exponential, LinearWarmUp, StepDecay
 from neurodyn.learning.task_protocol import Task, TrialBatch
 from neurodyn.learning.unrolled import Unrolled
@@ -16,21 +34,35 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Bounded",
     "ClipNorm",
     "ClipValue",
     "Constant",
+    "Contracting",
     "Cosine",
     "CrossEntropy",
+    "DalesLaw",
     "Exponential",
+    "FixedRank",
     "Gradients",
     "LinearWarmUp",
     "Loss",
+    "Masked",
     "MeanSquaredError",
+    "NegativeFeedback",
+    "OnPattern",
     "Optimiser",
+    "Orthogonal",
+    "Parametrisation",
+    "Positive",
     "RMSprop",
+    "SkewSymmetric",
+    "SpectralNormBound",
     "StepDecay",
+    "Symmetric",
     "Task",
     "TrialBatch",
+    "Unitary",
     "Unrolled",
     "WeightedSum",
     "bptt",
