@@ -19,6 +19,17 @@ from neurodyn.compile.steppers import Stepper
 from neurodyn.compile.structure import PopulationStructure
 
 
+def _varies(slope: sympy.Expr, known: set[sympy.Symbol]) -> bool:
+    """Whether a slope differs between two points and so cannot be simplified to parameters."""
+    held = sorted(slope.free_symbols, key=str)
+    points = [
+        {s: sympy.Rational(7 * k + (1 if s in known else start), 10) for k, s in enumerate(held, 1)}
+        for start in (1, 3)
+    ]
+    first, second = (slope.subs(point).evalf() for point in points)
+    return bool(first.is_Float and second.is_Float and abs(first - second) > 1e-6 * abs(first))
+
+
 class _Linear:
     """A and b of a population, by SymPy; `reason` says why there are none."""
 
@@ -33,7 +44,9 @@ class _Linear:
         self.A: dict[tuple[int, int], sympy.Expr] = {}
         for i, drift in enumerate(drifts):
             for j, state in enumerate(self.states):
-                slope = sympy.simplify(sympy.diff(drift, symbol(state)))
+                slope = sympy.diff(drift, symbol(state))
+                if not _varies(slope, known):  # simplifying that of a gated cell takes minutes
+                    slope = sympy.simplify(slope)
                 if slope == 0:
                     continue
                 if not slope.free_symbols <= known:
