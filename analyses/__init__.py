@@ -26,6 +26,11 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         continue_equilibria,
         switch_branch,
     )
+    from neurodyn.analyses.contraction_tests import (
+        ContractionRate,
+        contraction_metric,
+        contraction_rate,
+    )
     from neurodyn.analyses.covariant_vectors import CovariantVectors, covariant_lyapunov_vectors
     from neurodyn.analyses.dimensions import (
         Dimensionality,
@@ -141,6 +146,7 @@ _EXPORTS = {
     "Basins": "neurodyn.analyses.basins_of_attraction",
     "Bifurcation": "neurodyn.analyses.continuation",
     "Branch": "neurodyn.analyses.continuation",
+    "ContractionRate": "neurodyn.analyses.contraction_tests",
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
     "DynamicMeanField": "neurodyn.analyses.dynamic_mean_fields",
@@ -179,6 +185,8 @@ _EXPORTS = {
     "cka": "neurodyn.analyses.representations",
     "compare_with_theory": "neurodyn.analyses.theory_comparison",
     "continue_equilibria": "neurodyn.analyses.continuation",
+    "contraction_metric": "neurodyn.analyses.contraction_tests",
+    "contraction_rate": "neurodyn.analyses.contraction_tests",
     "count_correlation": "neurodyn.analyses.spike_correlations",
     "count_correlation_matrix": "neurodyn.analyses.spike_correlations",
     "covariant_lyapunov_vectors": "neurodyn.analyses.covariant_vectors",
