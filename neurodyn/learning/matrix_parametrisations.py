@@ -97,7 +97,7 @@ class Orthogonal(Parametrisation):
         if self.base is not None and np.array_equal(value, self.base):
             return np.zeros((n, n), value.dtype)
         if value.shape[0] != value.shape[1]:
-            raise ValueError("only a square matrix can be reached from another `base`; leave it out")
+            raise ValueError("only square matrices can be reached from another `base`")
         X = value
         if self.base is not None:
             X = value @ self.base.T
@@ -366,8 +366,9 @@ class Contracting(Parametrisation):
 class NegativeFeedback(Parametrisation):
     """Coupling of contracting modules that keeps them so: ``L = B - P^-1 B^T P``.
 
-    With B = ``mask * raw``. Then ``P L + L^T P = 0``: the coupling does no work in the metric P, and a network
-    of networks, ``tau dx/dt = -x + W phi(x) + L x + u``, contracts as fast as the slowest of its modules.
+    With B = ``mask * raw``. Then ``P L + L^T P = 0``: the coupling does no work in the metric P,
+    and a network of networks, ``tau dx/dt = -x + W phi(x) + L x + u``, contracts as fast as the
+    slowest of its modules.
 
     Parameters
     ----------
