@@ -187,12 +187,15 @@ def test_files_are_found_through_the_package():
 
 def test_the_examples_in_the_readme_run(tmp_path, monkeypatch):
     text = (ROOT / "README.md").read_text()
-    rates, spikes = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    rates, dynamics, spikes = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(rates, names)
     assert names["ds"]["E.r"].shape == (32, 200, 400)
     assert nd.load("run.nc").identical(names["ds"])
+    exec(dynamics, names)
+    assert names["chaos"].exponents[0] > 0
+    assert names["points"].counts == {"stable": 2, "saddle": 1}
     exec(spikes, names)
     assert names["ds"].attrs["sizes"] == {"E": 800, "I": 200}
     assert min(names["ds"].sizes["E.spike"] / 800, names["ds"].sizes["I.spike"] / 200) > 5  # Hz
