@@ -23,6 +23,7 @@ from neurodyn.plot.geometry import (
 from neurodyn.plot.lyapunov import lyapunov_convergence, lyapunov_spectrum
 from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
 from neurodyn.plot.spikes import population_rate, raster, raster_with_rate
+from neurodyn.plot.sweeps import sweep_curves, sweep_map
 from neurodyn.plot.theory import autocovariance_theory, latent_plane, theory_comparison
 from neurodyn.recorded_spikes import populations_with_spikes
 from neurodyn.spike_trains import SpikeTrains
@@ -56,6 +57,8 @@ __all__ = [
     "raster_with_rate",
     "similarity",
     "spectrum",
+    "sweep_curves",
+    "sweep_map",
     "theory_comparison",
     "traces",
     "weights",
