@@ -26,12 +26,27 @@ from neurodyn.learning.parametrisations import (
     SkewSymmetric,
     Symmetric,
 )
+from neurodyn.learning.regularisers import (
+    L1,
+    L2,
+    ActivityL1,
+    ActivityL2,
+    Penalty,
+    SpectralNorm,
+    StableRank,
+    TemporalConsistency,
+    VanishingGradient,
+)
 from neurodyn.learning.schedules import Constant, Cosine, Exponential, LinearWarmUp, StepDecay
 from neurodyn.learning.task_protocol import Task, TrialBatch
 from neurodyn.learning.unrolled import Unrolled
 
 __all__ = [
+    "L1",
+    "L2",
     "SGD",
+    "ActivityL1",
+    "ActivityL2",
     "Adam",
     "AdamW",
     "Bounded",
@@ -54,16 +69,21 @@ __all__ = [
     "Optimiser",
     "Orthogonal",
     "Parametrisation",
+    "Penalty",
     "Positive",
     "RMSprop",
     "SkewSymmetric",
+    "SpectralNorm",
     "SpectralNormBound",
+    "StableRank",
     "StepDecay",
     "Symmetric",
     "Task",
+    "TemporalConsistency",
     "TrialBatch",
     "Unitary",
     "Unrolled",
+    "VanishingGradient",
     "WeightedSum",
     "bptt",
 ]
