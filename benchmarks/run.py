@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 from report import BUSY, Report, load, machine
-from rows import Bench, alone, fixed_points, learning, lyapunov, rate, say, spiking
+from rows import Bench, alone, fixed_points, learning, lyapunov, rate, say, spiking, sweeps
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
 #: What measures each row, ``measure(bench, row)``.
 ROWS = {**rate.ROWS, **spiking.ROWS, **lyapunov.ROWS, **fixed_points.ROWS, **learning.ROWS,
-        **alone.ROWS}  # fmt: skip
+        **sweeps.ROWS, **alone.ROWS}  # fmt: skip
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
