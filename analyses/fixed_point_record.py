@@ -125,6 +125,7 @@ class FixedPoints:
         ``"not a fixed point"``
             q fell below `q_tol`, but there is no zero of F: a slow point.
         ``"out of iterations"``, ``"diverged"``
+            As they say.
         ``"outlier"``
             It found a point too far from all starts.
         """

@@ -39,6 +39,9 @@ html_theme_options = {
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say it, with shapes and units
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # attributes of results are no targets of links: many share their names
+# a shape such as (trial, time) is no link, though results have attributes of these names
+suppress_warnings = ["ref.python"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 
 nb_execution_mode = "cache"

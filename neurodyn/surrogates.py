@@ -124,7 +124,7 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class FastSigmoid(Surrogate):
-    """``dampening / (1 + slope |x|)^2``, the derivative of the fast sigmoid x/(1 + |x|).
+    """``dampening / (1 + slope |x|)^2``, the derivative of ``x/(1 + |x|)``.
 
     The default, with the slope of snnTorch, for arguments without a unit.
 
@@ -167,7 +167,8 @@ class Triangle(Surrogate):
 class Exponential(Surrogate):
     """``dampening exp(-slope |x|)``.
 
-    Source: Shrestha and Orchard (2018), NeurIPS 31 (SLAYER), there 1/alpha exp(-beta |u - theta|).
+    Source: Shrestha and Orchard (2018), NeurIPS 31 (SLAYER), there
+    ``1/alpha exp(-beta |u - theta|)``.
     """
 
     slope: float | Quantity = 1.0
