@@ -26,10 +26,16 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         continue_equilibria,
         switch_branch,
     )
+    from neurodyn.analyses.contracting_assemblies import CombinationCoupling, combination_coupling
     from neurodyn.analyses.contraction_tests import (
         ContractionRate,
         contraction_metric,
         contraction_rate,
+    )
+    from neurodyn.analyses.contraction_theorems import (
+        ContractionCondition,
+        contraction_conditions,
+        slope_vertices,
     )
     from neurodyn.analyses.covariant_vectors import CovariantVectors, covariant_lyapunov_vectors
     from neurodyn.analyses.dimensions import (
@@ -51,6 +57,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         weight_change,
     )
     from neurodyn.analyses.limit_cycles import LimitCycle, limit_cycle
+    from neurodyn.analyses.linear import Linearisation, linearise
     from neurodyn.analyses.linear_memory import (
         MemoryCapacity,
         linear_memory_function,
@@ -146,6 +153,8 @@ _EXPORTS = {
     "Basins": "neurodyn.analyses.basins_of_attraction",
     "Bifurcation": "neurodyn.analyses.continuation",
     "Branch": "neurodyn.analyses.continuation",
+    "CombinationCoupling": "neurodyn.analyses.contracting_assemblies",
+    "ContractionCondition": "neurodyn.analyses.contraction_theorems",
     "ContractionRate": "neurodyn.analyses.contraction_tests",
     "CovariantVectors": "neurodyn.analyses.covariant_vectors",
     "Dimensionality": "neurodyn.analyses.dimensions",
@@ -156,6 +165,7 @@ _EXPORTS = {
     "LIFPopulations": "neurodyn.analyses.siegert_networks",
     "LearningRegime": "neurodyn.analyses.learning_regimes",
     "LimitCycle": "neurodyn.analyses.limit_cycles",
+    "Linearisation": "neurodyn.analyses.linear",
     "LowRankEnsemble": "neurodyn.analyses.lowrank_ensemble",
     "LowRankFixedPoints": "neurodyn.analyses.lowrank_mean_field",
     "LyapunovSpectrum": "neurodyn.analyses.lyapunov",
@@ -183,8 +193,10 @@ _EXPORTS = {
     "basins": "neurodyn.analyses.basins_of_attraction",
     "chi_synchrony": "neurodyn.analyses.spike_synchrony",
     "cka": "neurodyn.analyses.representations",
+    "combination_coupling": "neurodyn.analyses.contracting_assemblies",
     "compare_with_theory": "neurodyn.analyses.theory_comparison",
     "continue_equilibria": "neurodyn.analyses.continuation",
+    "contraction_conditions": "neurodyn.analyses.contraction_theorems",
     "contraction_metric": "neurodyn.analyses.contraction_tests",
     "contraction_rate": "neurodyn.analyses.contraction_tests",
     "count_correlation": "neurodyn.analyses.spike_correlations",
@@ -216,6 +228,7 @@ _EXPORTS = {
     "limit_cycle": "neurodyn.analyses.limit_cycles",
     "linear_cka": "neurodyn.analyses.representations",
     "linear_memory_function": "neurodyn.analyses.linear_memory",
+    "linearise": "neurodyn.analyses.linear",
     "lowrank_fixed_points": "neurodyn.analyses.lowrank_mean_field",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
     "lyapunov_spectrum": "neurodyn.analyses.lyapunov",
@@ -237,6 +250,7 @@ _EXPORTS = {
     "siegert_network": "neurodyn.analyses.siegert_networks",
     "siegert_rate": "neurodyn.analyses.siegert",
     "sign_similarity": "neurodyn.analyses.representations",
+    "slope_vertices": "neurodyn.analyses.contraction_theorems",
     "slow_points": "neurodyn.analyses.equilibria",
     "spike_trains": "neurodyn.recorded_spikes",
     "stability_gap": "neurodyn.analyses.continual_evaluation",
