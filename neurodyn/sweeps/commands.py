@@ -8,7 +8,6 @@ interrupted.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,14 +212,13 @@ def work_command(
     except ValueError:
         raise InputError(f"`--share` must be K/N, such as 0/10; got {share!r}") from None
     try:
-        found = run_share(SweepFolder(folder), k, n, Engine(workers, memory=memory),
-                          retry_before=retry_before)  # fmt: skip
+        ran, failed = run_share(SweepFolder(folder), k, n, Engine(workers, memory=memory),
+                                retry_before=retry_before)  # fmt: skip
     except SweepStopped as error:
         click.echo(f"neurodyn: {error}", err=True)
         return STOPPED
-    click.echo(found.summary(), file=sys.stderr)
-    mine = [t for t in found.state.failures if t % n == k]
-    return FAILED if mine else COMPLETE
+    click.echo(f"share {k} of {n}: {ran} tasks run, {failed} failed", err=True)
+    return FAILED if failed else COMPLETE
 
 
 @click.command("report")

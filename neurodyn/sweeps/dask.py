@@ -28,8 +28,9 @@ from neurodyn.sweeps.shards import SUFFIX, Finished
 from neurodyn.sweeps.task import Tasks
 from neurodyn.sweeps.writer import Writer
 
-#: A batch lasts about this long, s: the scheduler is asked that seldom.
-BATCH_SECONDS = 5.0
+#: A batch lasts about this long, s, or this part of the time so far: the scheduler is asked, and a
+#: file is written, that seldom, and no more is lost with a worker.
+BATCH_SECONDS, PART = 5.0, 0.05
 #: Batches that are with the scheduler, for each thread of a worker.
 AHEAD = 2
 
@@ -73,6 +74,7 @@ class DaskEngine:
         self.pending: deque[int] = deque()
         self.deaths: Counter[int] = Counter()
         self._spent = [0, 0.0]
+        self._started = time.monotonic()
 
     def run(self, tasks: Sequence[int] | np.ndarray) -> None:
         """Run the tasks.
@@ -106,7 +108,8 @@ class DaskEngine:
         count, seconds = self._spent
         each = 1
         if count:
-            fitting = BATCH_SECONDS / max(seconds / count, 1e-4)
+            length = max(BATCH_SECONDS, PART * (time.monotonic() - self._started))
+            fitting = length / max(seconds / count, 1e-4)
             each = max(1, int(min(fitting, len(self.pending) / (AHEAD * threads))))
         # the first alone, so that kernels are compiled once
         most = AHEAD * threads if count or self.deaths else 1
@@ -195,7 +198,7 @@ def run_batch(folder: str, tasks: list[int], token: str) -> list[tuple[float, bo
             finished = runner.run(task)
             ended.append((finished.seconds, finished.failure is not None))
             writer.add(task, finished)
-            if writer.is_due:
+            if writer.is_full:
                 writer.write()
     writer.write()
     return ended

@@ -58,7 +58,12 @@ class Writer:
             return False
         now = time.monotonic()
         patience = max(LEAST_SECONDS, PART * (now - self._started))
-        return now - self._written > patience or self._bytes > MOST_BYTES
+        return now - self._written > patience or self.is_full
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is waiting takes much memory."""
+        return self._bytes > MOST_BYTES
 
     def write(self) -> list[int]:
         """Write all that is waiting as one file; the numbers of these tasks.

@@ -162,8 +162,10 @@ def test_shares_make_up_the_whole(toy):
 
     where = SweepFolder("out")
     where.prepare(make_plan(toy.gain, {"g": [1, 2]}, 3))
-    found = [run_share(where, k, 2, Engine(1), progress=False).n_done for k in (1, 0)]
-    assert found == [3, 6] and nd.open_sweep("out").state.twice == 0
+    found = [run_share(where, k, 2, Engine(1), progress=False) for k in (1, 0, 0)]
+    assert found == [(3, 0), (3, 0), (0, 0)]
+    sweep = nd.open_sweep("out")
+    assert sweep.is_complete and sweep.state.twice == 0
     status, _, err = neurodyn("work", "out", "--share", "2/2")
     assert status == 2 and "`share` must be from 0 to 1; got 2" in err
     assert neurodyn("work", "out", "--share", "x")[0] == 2
