@@ -82,6 +82,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         flow_field,
         nullclines,
     )
+    from neurodyn.analyses.pseudospectra import Pseudospectrum, pseudospectrum
     from neurodyn.analyses.representations import (
         NoiseCeiling,
         cka,
@@ -176,6 +177,7 @@ _EXPORTS = {
     "NoiseCeiling": "neurodyn.analyses.representations",
     "Nullclines": "neurodyn.analyses.phase_plane",
     "PopulationReduction": "neurodyn.analyses.wilson_cowan_reduction",
+    "Pseudospectrum": "neurodyn.analyses.pseudospectra",
     "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan_reduction",
     "SiegertRates": "neurodyn.analyses.siegert_networks",
     "SpikeTrains": "neurodyn.spike_trains",
@@ -241,6 +243,7 @@ _EXPORTS = {
     "population_rate": "neurodyn.analyses.spike_statistics",
     "principal_angles": "neurodyn.analyses.dimensions",
     "procrustes_distance": "neurodyn.analyses.representations",
+    "pseudospectrum": "neurodyn.analyses.pseudospectra",
     "rate_spectrum": "neurodyn.analyses.spike_synchrony",
     "reduced_fixed_points": "neurodyn.analyses.wilson_cowan_reduction",
     "representation_alignment": "neurodyn.analyses.representations",
