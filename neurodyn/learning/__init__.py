@@ -1,7 +1,9 @@
 """Learning by gradients through time.
 
 `bptt` finds the gradients of a loss (`MeanSquaredError`, `CrossEntropy`, or any function of what is
-recorded) by anything in a network; `Unrolled` is a network made ready for that many times.
+recorded) by anything in a network; `Unrolled` is a network made ready for that many times. `train`
+trains a network on a task, with an optimiser (`Adam`, `SGD`, ...), constraints (`Positive`,
+`Orthogonal`, ...) and regularisers (`L2`, `ActivityL2`, ...).
 """
 
 from neurodyn.learning.clipping import ClipNorm, ClipValue
@@ -39,6 +41,8 @@ from neurodyn.learning.regularisers import (
 )
 from neurodyn.learning.schedules import Constant, Cosine, Exponential, LinearWarmUp, StepDecay
 from neurodyn.learning.task_protocol import Task, TrialBatch
+from neurodyn.learning.trained import EarlyStopping, StepReport, Trained, TrainingDiverged
+from neurodyn.learning.training import train
 from neurodyn.learning.unrolled import Unrolled
 
 __all__ = [
@@ -57,6 +61,7 @@ __all__ = [
     "Cosine",
     "CrossEntropy",
     "DalesLaw",
+    "EarlyStopping",
     "Exponential",
     "FixedRank",
     "Gradients",
@@ -77,13 +82,17 @@ __all__ = [
     "SpectralNormBound",
     "StableRank",
     "StepDecay",
+    "StepReport",
     "Symmetric",
     "Task",
     "TemporalConsistency",
+    "Trained",
+    "TrainingDiverged",
     "TrialBatch",
     "Unitary",
     "Unrolled",
     "VanishingGradient",
     "WeightedSum",
     "bptt",
+    "train",
 ]
