@@ -56,7 +56,7 @@ test-slow: .venv/.installed-test .venv/.installed-notebooks
 
 # Sweeps on Dask and on a real Slurm, which is installed if that is possible here; one process,
 # because there is one Slurm.
-test-sweeps: .venv/.installed-test .venv/.installed-dask
+test-sweeps: .venv/.installed-test .venv/.installed-dask .venv/.installed-notebooks
 	NEURODYN_TEST_SLURM=install $(BIN)/python -m pytest -q -rs tests/neurodyn/sweeps
 
 lint: .venv/.installed-test

@@ -12,8 +12,9 @@ FOLDER = Path(__file__).parents[1] / "tutorials"
 TUTORIALS = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
 
 each_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-#: Compiles two networks, one of them for three methods: mostly the time of the compiler.
-SLOW = {"your_own_circuit"}
+#: Compiles two networks, one of them for three methods: mostly the time of the compiler. The other
+#: starts ten processes and workers; `make test-sweeps` runs it, too.
+SLOW = {"your_own_circuit", "from_one_run_to_a_sweep"}
 
 
 def code_cells(notebook):

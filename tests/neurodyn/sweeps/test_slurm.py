@@ -176,3 +176,20 @@ def test_without_slurm_the_script_is_left_for_later(toy, monkeypatch):
     with pytest.raises(InputError, match=r"there is no `sbatch` here; the array's script is .*array"):
         nd.sweep(toy.gain, folder="out", slurm="--time=1", progress=False)
     assert Path("out/slurm/array.sh").exists()
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_on_slurm(slurm, monkeypatch, tmp_path):
+    jupytext = pytest.importorskip("jupytext")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("NEURODYN_FAST", "1")
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    tutorials = Path(__file__).parents[3] / "tutorials"
+    notebook = jupytext.read(tutorials / "from_one_run_to_a_sweep.md")
+    where = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    printed = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    assert "the same bytes: True" in printed, printed
