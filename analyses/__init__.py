@@ -63,6 +63,13 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         linear_memory_function,
         memory_capacity,
     )
+    from neurodyn.analyses.linear_noise import (
+        NoiseCovariance,
+        PowerSpectrum,
+        lagged_covariance,
+        noise_covariance,
+        power_spectrum,
+    )
     from neurodyn.analyses.lowrank_ensemble import (
         LowRankEnsemble,
         empirical_ensemble,
@@ -138,6 +145,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         tangling,
         trajectory_geometry,
     )
+    from neurodyn.analyses.transfer_functions import LinearResponse, linear_response
     from neurodyn.analyses.wilson_cowan_reduction import (
         PopulationReduction,
         ReducedFixedPoints,
@@ -166,6 +174,7 @@ _EXPORTS = {
     "LIFPopulations": "neurodyn.analyses.siegert_networks",
     "LearningRegime": "neurodyn.analyses.learning_regimes",
     "LimitCycle": "neurodyn.analyses.limit_cycles",
+    "LinearResponse": "neurodyn.analyses.transfer_functions",
     "Linearisation": "neurodyn.analyses.linear",
     "LowRankEnsemble": "neurodyn.analyses.lowrank_ensemble",
     "LowRankFixedPoints": "neurodyn.analyses.lowrank_mean_field",
@@ -175,8 +184,10 @@ _EXPORTS = {
     "Modes": "neurodyn.analyses.fixed_point_record",
     "NetworkTimescales": "neurodyn.analyses.timescale_fits",
     "NoiseCeiling": "neurodyn.analyses.representations",
+    "NoiseCovariance": "neurodyn.analyses.linear_noise",
     "Nullclines": "neurodyn.analyses.phase_plane",
     "PopulationReduction": "neurodyn.analyses.wilson_cowan_reduction",
+    "PowerSpectrum": "neurodyn.analyses.linear_noise",
     "Pseudospectrum": "neurodyn.analyses.pseudospectra",
     "ReducedFixedPoints": "neurodyn.analyses.wilson_cowan_reduction",
     "SiegertRates": "neurodyn.analyses.siegert_networks",
@@ -224,12 +235,14 @@ _EXPORTS = {
     "interval_lv": "neurodyn.analyses.spike_statistics",
     "kaplan_yorke_dimension": "neurodyn.analyses.lyapunov_measures",
     "kernel_alignment": "neurodyn.analyses.representations",
+    "lagged_covariance": "neurodyn.analyses.linear_noise",
     "leak_timescale": "neurodyn.analyses.timescales",
     "learning_regime": "neurodyn.analyses.learning_regimes",
     "lif_populations": "neurodyn.analyses.siegert_networks",
     "limit_cycle": "neurodyn.analyses.limit_cycles",
     "linear_cka": "neurodyn.analyses.representations",
     "linear_memory_function": "neurodyn.analyses.linear_memory",
+    "linear_response": "neurodyn.analyses.transfer_functions",
     "linearise": "neurodyn.analyses.linear",
     "lowrank_fixed_points": "neurodyn.analyses.lowrank_mean_field",
     "lyapunov_exponent": "neurodyn.analyses.lyapunov",
@@ -237,10 +250,12 @@ _EXPORTS = {
     "matrix_ranks": "neurodyn.analyses.dimensions",
     "memory_capacity": "neurodyn.analyses.linear_memory",
     "network_timescales": "neurodyn.analyses.timescale_fits",
+    "noise_covariance": "neurodyn.analyses.linear_noise",
     "nullclines": "neurodyn.analyses.phase_plane",
     "omega_all": "neurodyn.analyses.forgetting",
     "participation_ratio": "neurodyn.analyses.dimensions",
     "population_rate": "neurodyn.analyses.spike_statistics",
+    "power_spectrum": "neurodyn.analyses.linear_noise",
     "principal_angles": "neurodyn.analyses.dimensions",
     "procrustes_distance": "neurodyn.analyses.representations",
     "pseudospectrum": "neurodyn.analyses.pseudospectra",

@@ -234,7 +234,7 @@ def _stability(J: np.ndarray, values: np.ndarray, is_map: bool) -> str:
     rounding = len(J) * np.finfo(float).eps * np.linalg.norm(J, 2)
     shifted = np.unique(border)[:, None, None] * np.eye(len(J)) - J
     if np.linalg.svd(shifted, compute_uv=False)[:, -1].min() <= rounding:
-        return "marginal" if np.all(excess < _SURE * np.linalg.norm(J, 2)) else "unstable"
+        return "marginal" if np.all(excess <= _SURE * np.linalg.norm(J, 2)) else "unstable"
     return "unstable" if excess.max() > 0 else "stable"
 
 
