@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ class SpikingCarrier:
     ):
         refuse(network, solver)
         self.n_vectors, self.n_states, self.dt = n_vectors, network.n_states, solver.dt
+        self.has_delays = any(c.max_delay for c in network.couplings)
         state = network.initial_state(rng.spawn(trials or 1))
         for name, value in (initial or {}).items():
             if name not in state:
@@ -155,8 +157,9 @@ class _Run:
             s, p, unit = crossing
             self.x, self.v = self._flow(s, tangents)
             self.now += s
+            beside = self._above()  # no spike pushed these: they cross at the same moment
             self._spike(p, unit, self._shift(p, unit), tangents)
-            self._spike_where_above(self._last_shift, tangents)
+            self._spike_where_above(self._last_shift, tangents, beside)
 
     def _flow(self, h: float, tangents: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """State and tangents after a step of RK4."""
@@ -249,19 +252,23 @@ class _Run:
         if tangents:
             self.v[q] += (before - u.drift(self.x[q]))[..., None] * shift
 
-    def _spike_where_above(self, shift: np.ndarray, tangents: bool) -> None:
-        """Units that a spike has pushed over their threshold spike at the same moment."""
+    def _above(self) -> list[tuple[int, int]]:
+        """Population and number of the units over their threshold."""
+        return [
+            (p, int(unit))
+            for p, u in enumerate(self.units)
+            for unit in np.flatnonzero(u.margin(self.x[p]) > 0)
+        ]
+
+    def _spike_where_above(self, shift: np.ndarray, tangents: bool, beside=()) -> None:
+        """Units that a spike has pushed over their threshold spike at the same moment, shifted as
+        that spike is; those `beside` it, which crossed by themselves, by their own shift."""
         most = self.n_spikes + _AVALANCHE * sum(u.size for u in self.units)
-        while True:
-            above = [
-                (p, int(unit))
-                for p, u in enumerate(self.units)
-                for unit in np.flatnonzero(u.margin(self.x[p]) > 0)
-            ]
-            if not above:
-                return
+        while above := self._above():
             for p, unit in above:
-                self._spike(p, unit, shift, tangents)
+                own = (p, unit) in beside
+                self._spike(p, unit, self._shift(p, unit) if own else shift, tangents)
+            beside = ()
             if self.n_spikes > most:
                 raise ArithmeticError(
                     f"the network explodes at t = {self.now:g} s: every unit spikes more than "
@@ -337,6 +344,12 @@ def refuse(network: Network, solver: Solver) -> None:
             )
         if population.equations.noise_names:
             raise ValueError(f"`{name}` has noise, which moves its spikes: leave `xi` out")
+        for variable in population.equations.variables.values():
+            if re.search(r"\bt\b", variable.expression):
+                raise ValueError(
+                    f"`{name}.{variable.name}` contains the time `t`; between spikes the equations "
+                    "must be the same at all times: make what changes a state of its own"
+                )
     for c in network.couplings:
         if not c.carries_spikes:
             raise ValueError(f"{c.label} carries no spikes: nothing else may go from unit to unit")

@@ -81,11 +81,11 @@ def carrier(
     if isinstance(system, Network):
         if not isinstance(solver, Solver):
             raise TypeError(f"`solver` must be a solver such as nd.RK4(dt=...); got {solver!r}")
+        refuse_jumps(system)
         if system.spiking_populations:
             return SpikingCarrier(
                 system, solver, n_vectors, trials=trials, inputs=inputs, initial=initial, rng=rng
             )
-        refuse_jumps(system)
         return TangentRun(
             system, solver, n_vectors, duration=duration, trials=trials, inputs=inputs,
             initial=initial, rng=rng, dtype=dtype, threads=threads,
@@ -144,11 +144,15 @@ def refuse_jumps(network: Network) -> None:
     jumps = (nodes.indicator, nodes.heaviside, nodes.spike, nodes.sign, nodes.floor, nodes.ceil,
              nodes.modulo)  # fmt: skip
     for name, population in network.populations.items():
-        for variable in population.equations.variables.values():
-            found = nodes.to_sympy(variable.expression).atoms(*jumps)
+        equations = population.equations
+        texts = [(variable.name, variable.expression) for variable in equations.variables.values()]
+        if equations.spiking is not None:
+            texts += equations.spiking.reset
+        for variable, text in texts:
+            found = nodes.to_sympy(text).atoms(*jumps)
             if found:
                 raise ValueError(
-                    f"`{name}.{variable.name}` contains `{nodes.from_sympy(min(found, key=str))}`, "
+                    f"`{name}.{variable}` contains `{nodes.from_sympy(min(found, key=str))}`, "
                     "which jumps, and what a jump does to a small difference is not in the "
                     "tangent: use a continuous function (relu, clip, sigmoid), or a threshold and "
                     "a reset"

@@ -65,7 +65,8 @@ class LyapunovSpectrum:
     n_states : int
     divergence : float
         Sum of all exponents where the whole spectrum is there, the mean rate at which volume grows;
-        else NaN.
+        else NaN. It is NaN for spiking networks with delays, whose spikes on their way are states
+        beside the `n_states`.
     converged : bool
         Whether both halves of the run agree within their standard errors.
     verdict : str
@@ -94,7 +95,7 @@ class LyapunovSpectrum:
     @property
     def is_whole(self) -> bool:
         """Whether these are all exponents of the system."""
-        return self.exponents.size == self.n_states
+        return bool(np.isfinite(self.divergence))
 
     @property
     def kaplan_yorke_dimension(self) -> float:
@@ -395,7 +396,7 @@ def _result(logs: np.ndarray, plan: LyapunovPlan, every: int, run) -> LyapunovSp
     order = np.argsort(-exponents, kind="stable")
     local, per_trial, exponents = local[..., order], per_trial[:, order], exponents[order]
     error = _standard_error(local, per_trial)
-    whole = plan.k == plan.n_states
+    whole = plan.k == plan.n_states and not getattr(run, "has_delays", False)
     converged, verdict = _verdict(local, exponents, error)
     return LyapunovSpectrum(
         exponents, error, per_trial, local, np.cumsum(steps) * plan.dt,

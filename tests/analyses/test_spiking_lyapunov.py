@@ -194,6 +194,12 @@ def test_theta_neurons_are_chaotic():
         ({"refractory": 0.002}, "`E` is refractory.*set `refractory` to 0"),
         ({"text": "dv/dt = (I - v)/(0.01*second) + second**-0.5*xi : 1"}, "`E` has noise.*`xi`"),
         ({"threshold": "v > 1 and v < 2"}, "no comparison of two expressions"),
+        ({"text": "dv/dt = (I - v + 0.3*int(v > 0.5))/(0.01*second) : 1"}, "`E.v` contains.*jumps"),
+        ({"reset": "v = 0.2*heaviside(v - 2)"}, "`E.v` contains .heaviside.*which jumps"),
+        (
+            {"text": "dv/dt = (I*(2 + sin(t/second)) - v)/(0.01*second) : 1"},
+            "contains the time `t`",
+        ),
     ],
 )
 def test_units_without_a_saltation_rule(change, words):
