@@ -2,8 +2,8 @@
 
 ``import neurodyn as nd`` is all a script needs: ``nd.Population``, ``nd.Coupling``, ``nd.Network``
 describe a circuit, ``nd.simulate`` runs it with a solver such as ``nd.RK4(dt=1*nd.ms)``, and
-``nd.neurons``, ``nd.weights``, ``nd.signals``, ``nd.learning``, ``nd.plot``, ``nd.circuits`` are the
-modules around them.
+``nd.neurons``, ``nd.weights``, ``nd.signals``, ``nd.learning``, ``nd.plot`` and ``nd.circuits`` are
+the modules around them.
 
 Names are imported when they are first used, so that importing the package costs next to nothing.
 """
