@@ -188,12 +188,22 @@ class Adam(Optimiser):
         return self._adam(g, moments, rate, step)
 
     def _adam(self, g, moments, rate, step):
-        m = self.beta1 * moments[0] + (1 - self.beta1) * g
-        v = self.beta2 * moments[1] + (1 - self.beta2) * (g * g)
-        root = np.sqrt(v)
-        root /= math.sqrt(1 - self.beta2**step)
-        root += self.epsilon
-        return (rate / (1 - self.beta1**step)) * m / root, [m, v]
+        # m' = beta1 m + (1 - beta1) g, v' = beta2 v + (1 - beta2) g^2, in few arrays: to make one
+        # costs more than to compute on it
+        m, v, work = (np.empty_like(moments[0]) for _ in range(3))
+        np.multiply(moments[0], self.beta1, out=m)
+        np.multiply(g, 1 - self.beta1, out=work)
+        m += work
+        np.multiply(moments[1], self.beta2, out=v)
+        np.multiply(g, g, out=work)
+        work *= 1 - self.beta2
+        v += work
+        np.sqrt(v, out=work)
+        work *= 1 / math.sqrt(1 - self.beta2**step)
+        work += self.epsilon
+        np.divide(m, work, out=work)
+        work *= rate / (1 - self.beta1**step)
+        return work, [m, v]
 
 
 @dataclass(frozen=True)

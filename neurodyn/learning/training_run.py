@@ -203,10 +203,10 @@ class TrainingRun:
                 "`loss` must give, for a batch, a function of what is recorded, with the names of "
                 f"that in its attribute `record` or in `record=`; got {loss!r}"
             )
-        if regularised:
-            for term in self.activity:
-                loss = _both(loss, term)
-            names += [name for term in (*self.activity, *self.vanishing) for name in term.record]
+        # evaluations record the same, so that no other code need be compiled for them
+        names += [name for term in (*self.activity, *self.vanishing) for name in term.record]
+        for term in self.activity if regularised else ():
+            loss = _both(loss, term)
         return loss, tuple(dict.fromkeys(names))
 
     def _ready(self, batch: TrialBatch, values, training: bool):

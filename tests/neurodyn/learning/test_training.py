@@ -104,7 +104,7 @@ def test_a_training_is_what_bptt_and_the_formulas_of_adam_give():
 
 
 def test_training_learns_the_task_and_measures_it_on_other_trials():
-    fit = run(150, batch=16, regularise=())
+    fit = run(150, batch=16, regularise=(), record=["E.r"])
     history = fit.history
     assert fit.stop_reason == "steps" and fit.n_steps == 150
     assert history["loss"][-10:].mean() < 0.2 * history["loss"][:10].mean()
@@ -117,7 +117,7 @@ def test_training_learns_the_task_and_measures_it_on_other_trials():
 
 
 def test_the_trained_network_has_the_evaluated_loss():
-    fit = run(10, regularise=())
+    fit = run(10, regularise=(), record=["E.r"])
 
     class Once(Integrator):
         def batch(self, rng, trials):
@@ -125,8 +125,8 @@ def test_the_trained_network_has_the_evaluated_loss():
             return self.made
 
     task = Once()
-    again = train(fit.network, task, SGD(1e-9), trainable=["E.b"], steps=1, rng=5, batch=4,
-                  evaluate_every=1)  # fmt: skip
+    again = train(fit.network, task, SGD(1e-9), trainable=NAMES, steps=1, rng=5, batch=4,
+                  evaluate_every=1, record=["E.r"])  # fmt: skip
     wanted = fit.history["evaluation_loss"].values[-1]
     assert again.history["evaluation_loss"].values[0] == pytest.approx(wanted, rel=1e-12)
 
@@ -141,7 +141,10 @@ def test_names_of_the_task_are_connected_to_those_of_the_network():
     np.testing.assert_array_equal(named.history["correlation"], other.history["correlation"])
 
 
-@pytest.mark.parametrize("kind", ["low_rank", "sparse", "sum", "diagonal"])
+@pytest.mark.parametrize(
+    "kind", ["sum", *(pytest.param(k, marks=pytest.mark.slow)
+                      for k in ("low_rank", "sparse", "diagonal"))]
+)  # fmt: skip
 def test_weights_of_every_kind_can_be_trained(kind):
     from scipy.sparse import random_array
 
@@ -172,11 +175,12 @@ def test_constraints_hold_at_every_step():
         W = report.values["E.r->E.I_rec"]
         errors.append(np.abs(W @ W.T - np.eye(6)).max())
 
-    train(net, Integrator(), Adam(0.05), trainable=["E.r->E.I_rec"], steps=20, rng=0,
+    train(net, Integrator(), Adam(0.05), trainable=NAMES, steps=20, rng=0, record=["E.r"],
           parametrise={"E.r->E.I_rec": Orthogonal()}, callbacks=[look])  # fmt: skip
     assert len(errors) == 20 and max(errors) < 1e-13
 
 
+@pytest.mark.slow
 def test_noise_and_random_states_are_streams_of_their_own_whatever_the_threads():
     net = network(noise=True).with_values(**{"E.x": lambda rng, size: rng.normal(size=size)})
 
@@ -189,6 +193,7 @@ def test_noise_and_random_states_are_streams_of_their_own_whatever_the_threads()
     assert not np.array_equal(weights(first.network), weights(other.network))
 
 
+@pytest.mark.slow
 def test_pascanus_term_sees_the_derivatives_by_the_states():
     net, seen = network(), []
 
@@ -337,7 +342,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_values():
             loss.record = own.record
             return loss
 
-    options = {"trainable": ["E.r->E.I_rec", "E.b"], "batch": 4, "rng": 5}
+    options = {"trainable": NAMES, "batch": 4, "rng": 5, "record": ["E.r"]}
     with pytest.raises(TrainingDiverged, match="stopped at step 3: the loss is nan") as caught:
         train(network(), Spoilt(), Adam(0.01), steps=9, **options)
     error = caught.value
@@ -348,6 +353,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_values():
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
+@pytest.mark.slow
 def test_a_rate_far_too_large_is_told_with_its_step_and_parameter():
     linear = nd.Network(
         {"E": nd.Population(2, "dx/dt = (-x + I + I_ext)/tau : 1", tau=0.05)},
@@ -367,13 +373,14 @@ def test_a_rate_far_too_large_is_told_with_its_step_and_parameter():
 
 def test_a_time_constant_that_comes_to_be_negative_stops_with_the_remedy():
     def down(values):
-        return 0.0, {"E.tau": np.array(1.0)}
+        return 0.0, {"E.tau": np.array(1e3)}
 
-    message = r"stopped at step 2: `E.tau` is a time constant and came to -0.0.*Positive\(\)"
+    message = r"stopped at step 1: `E.tau` is a time constant and came to -.*Positive\(\)"
     with pytest.raises(TrainingDiverged, match=message) as caught:
-        train(network(), Integrator(), SGD(0.03), trainable=["E.tau"], steps=9, rng=0,
-              regularise=[down])  # fmt: skip
-    assert caught.value.network.populations["E"].parameters["tau"] == pytest.approx(0.02, abs=0.005)
+        train(network(), Integrator(), SGD(0.03), trainable=NAMES, steps=9, rng=0,
+              record=["E.r"], regularise=[down])  # fmt: skip
+    assert caught.value.parameter == "E.tau"
+    assert caught.value.network.populations["E"].parameters["tau"] == 0.05
 
 
 class Wrong(Integrator):
