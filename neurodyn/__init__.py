@@ -2,8 +2,8 @@
 
 ``import neurodyn as nd`` is all a script needs: ``nd.Population``, ``nd.Coupling``, ``nd.Network``
 describe a circuit, ``nd.simulate`` runs it with a solver such as ``nd.RK4(dt=1*nd.ms)``, and
-``nd.neurons``, ``nd.weights``, ``nd.signals``, ``nd.learning``, ``nd.plot`` and ``nd.circuits`` are
-the modules around them.
+``nd.neurons``, ``nd.weights``, ``nd.signals``, ``nd.tasks``, ``nd.learning``, ``nd.plot`` and
+``nd.circuits`` are the modules around them.
 
 Names are imported when they are first used, so that importing the package costs next to nothing.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         signals,
         surrogates,
         sweeps,
+        tasks,
         units,
         weights,
     )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
     from neurodyn.expression_trees import EquationError
     from neurodyn.flow import Flow, Map
     from neurodyn.network import Network
+    from neurodyn.network_files import load_network, save_network
     from neurodyn.plasticity import Plasticity
     from neurodyn.population import Population
     from neurodyn.results import final_state, load, save
@@ -78,6 +80,7 @@ _EXPORTS: dict[str, str | None] = {
     "learning": None,
     "lif_network": "neurodyn.shorthands",
     "load": "neurodyn.results",
+    "load_network": "neurodyn.network_files",
     "neurons": None,
     "open_sweep": "neurodyn.sweeps.run",
     "plasticity": None,
@@ -85,12 +88,14 @@ _EXPORTS: dict[str, str | None] = {
     "poisson_source": "neurodyn.spike_sources",
     "rate_network": "neurodyn.shorthands",
     "save": "neurodyn.results",
+    "save_network": "neurodyn.network_files",
     "signals": None,
     "simulate": "neurodyn.simulation",
     "spike_source": "neurodyn.spike_sources",
     "surrogates": None,
     "sweep": "neurodyn.sweeps.run",
     "sweeps": None,
+    "tasks": None,
     "units": None,
     "weights": None,
     "with_final_weights": "neurodyn.simulation.synapses",

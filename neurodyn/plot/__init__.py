@@ -20,11 +20,18 @@ from neurodyn.plot.geometry import (
     memory_function,
     similarity,
 )
+from neurodyn.plot.linear import (
+    linear_response,
+    power_spectrum,
+    pseudospectrum,
+    transient_growth,
+)
 from neurodyn.plot.lyapunov import lyapunov_convergence, lyapunov_spectrum
 from neurodyn.plot.matrices import covariance_ellipse, spectrum, weights
 from neurodyn.plot.spikes import population_rate, raster, raster_with_rate
 from neurodyn.plot.sweeps import sweep_curves, sweep_map
 from neurodyn.plot.theory import autocovariance_theory, latent_plane, theory_comparison
+from neurodyn.plot.trials import trial
 from neurodyn.recorded_spikes import populations_with_spikes
 from neurodyn.spike_trains import SpikeTrains
 
@@ -46,6 +53,7 @@ __all__ = [
     "jacobian_spectrum",
     "latent_plane",
     "limit_cycle",
+    "linear_response",
     "lyapunov_convergence",
     "lyapunov_spectrum",
     "memory_function",
@@ -53,6 +61,8 @@ __all__ = [
     "phase_plane",
     "plot",
     "population_rate",
+    "power_spectrum",
+    "pseudospectrum",
     "raster",
     "raster_with_rate",
     "similarity",
@@ -61,6 +71,8 @@ __all__ = [
     "sweep_map",
     "theory_comparison",
     "traces",
+    "trial",
+    "transient_growth",
     "weights",
 ]
 
