@@ -23,15 +23,20 @@ import numpy as np
 from neurodyn._arrays import real_numbers
 from neurodyn.analyses._linearised import Local, local_system
 from neurodyn.analyses.linear import Linearisation, linearisation
-from neurodyn.units import to_si
+from neurodyn.population import listed
+from neurodyn.units import SECOND, UnitError, format_dimension, to_si
 
 if TYPE_CHECKING:
     from neurodyn.flow import Flow, Map
     from neurodyn.network import Network
     from neurodyn.solvers import Solver
 
-#: Largest residual of Lyapunov's equation, relative to its terms, that is trusted.
+_HERTZ = tuple(-power for power in SECOND)
+#: Largest residual of Lyapunov's equation, relative to its terms, and largest relative error of its
+#: solution, that are trusted.
 _TRUSTED = 1e-6
+#: Change of a Jacobian by rounding, relative to its norm.
+_ROUNDING = 4 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,9 @@ class NoiseCovariance:
         ``B B'``: of a flow in state squared per s, of a map that of a step.
     residual : float
         Largest entry of what remains of Lyapunov's equation, over its largest term.
+    error : float
+        By how much the covariance changes, relative to its Frobenius norm, where the Jacobian
+        changes by rounding: far from normality much more than the residual says.
     linearisation : Linearisation
         The point, its modes and their stability.
     """
@@ -55,6 +63,7 @@ class NoiseCovariance:
     jacobian: np.ndarray
     diffusion: np.ndarray
     residual: float
+    error: float
     linearisation: Linearisation
 
     @property
@@ -262,20 +271,28 @@ def covariance_of(local: Local, B: np.ndarray) -> NoiseCovariance:
 
     modes = stable_modes(local)
     J, Q = local.jacobian, B @ B.T
-    C = solve_discrete_lyapunov(J, Q) if local.is_map else solve_continuous_lyapunov(J, -Q)
+
+    def solution(j):
+        return solve_discrete_lyapunov(j, Q) if local.is_map else solve_continuous_lyapunov(j, -Q)
+
+    C = solution(J)
     C = (C + C.T) / 2
     rest = J @ C @ J.T - C + Q if local.is_map else J @ C + C @ J.T + Q
+    rounding = np.random.default_rng(0).standard_normal(J.shape)  # any direction will do
+    rounding *= _ROUNDING * np.linalg.norm(J, 2) / np.linalg.norm(rounding, 2)
+    error = float(np.linalg.norm(solution(J + rounding) - C) / np.linalg.norm(C))
     terms = max(float(np.abs(J @ C).max()), float(np.abs(Q).max()))
     residual = float(np.abs(rest).max()) / terms
     lowest, highest = np.linalg.eigvalsh(C)[[0, -1]]
-    if not residual < _TRUSTED or lowest < -_TRUSTED * highest:
+    if not max(residual, error) < _TRUSTED or lowest < -_TRUSTED * highest:
         raise ArithmeticError(
-            f"Lyapunov's equation could not be solved: its residual is {residual:.2g}, the "
-            f"smallest variance of a direction {lowest:.2g} of {highest:.2g}. The departure from "
+            f"Lyapunov's equation could not be solved: its residual is {residual:.2g}, the error "
+            f"about {error:.2g}, the smallest variance of a direction {lowest:.2g} of "
+            f"{highest:.2g}. The departure from "
             f"normality is {modes.henrici_normalised:.2g} of |J|: scale the states "
             "to similar sizes"
         )
-    return NoiseCovariance(C, J, Q, residual, modes)
+    return NoiseCovariance(C, J, Q, residual, error, modes)
 
 
 def stable_modes(local: Local) -> Linearisation:
@@ -331,6 +348,12 @@ def _own_noise(local: Local) -> np.ndarray:
             "the network has no noise: write a term such as `sigma*sqrt(2/tau)*xi` into its "
             "equations (nd.rate_network(W, sigma=0.1)), or give `noise=`"
         )
+    if system.source.poisson_inputs:
+        labels = listed([p.label for p in system.source.poisson_inputs])
+        raise ValueError(
+            f"spikes of {labels} fluctuate too, and are in neither the equations nor their noise: "
+            "write them as white noise, `rate*w + w*sqrt(rate)*xi`, or give `noise=`"
+        )
     arguments = {"inputs": system.inputs} if system.inputs else {}
     step = {"dt": local.dt} if local.is_map else {}
     return system.source.diffusion(local.x, **arguments, **step)
@@ -359,8 +382,14 @@ def resolvent(local: Local, frequencies: np.ndarray, B: np.ndarray) -> np.ndarra
 
 
 def checked_axis(values: Any, name: str) -> np.ndarray:
-    """Times or frequencies as ``(k,)``, in SI."""
-    values = np.asarray(to_si(values, name).value, float)
+    """Times (`lags`) or frequencies as ``(k,)``, in SI."""
+    values, dim = to_si(values, name)
+    unit = SECOND if name == "lags" else _HERTZ
+    if dim not in (None, unit):
+        raise UnitError(
+            f"`{name}` must be in {format_dimension(unit)}; got {format_dimension(dim)}"
+        )
+    values = np.asarray(values, float)
     found = np.atleast_1d(real_numbers(values, name))
     if found.ndim != 1 or not found.size:
         raise ValueError(f"`{name}` must be numbers, ({name[:-1]},); got shape {values.shape}")

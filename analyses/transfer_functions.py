@@ -104,7 +104,7 @@ def linear_response(
         matrix B itself, default 1 into each state where the system is no network.
     output : str or sequence of str, or array_like (p, n), optional
         Variables of the network, states, algebraic ones or inputs (``"E.r"``), every unit one row;
-        default all states. Or the matrix C itself.
+        states of single units too (``"E.x[3]"``). Default all states. Or the matrix C itself.
     inputs : dict of str to array_like, optional
         Constant part of the inputs of a network.
     solver, is_map
@@ -194,7 +194,8 @@ def _outputs(
     if local.system is None:
         raise ValueError(f"`output` of a matrix is an array (p, n); got {output!r}")
     network = local.system.source
-    if not isinstance(network, Network) or all(n in network.state_names for n in names):
+    own = local.system.source.state_names
+    if not isinstance(network, Network) or all(n.partition("[")[0] in own for n in names):
         rows = np.concatenate([local.system.state_indices(name, "output") for name in names])
         return np.eye(local.n)[rows], none[rows], tuple(local.state_names[k] for k in rows)
     return _probed(network, local, names, source_names, n_sources)
