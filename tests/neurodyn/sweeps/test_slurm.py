@@ -64,11 +64,12 @@ def logs():
 
 @pytest.mark.slow
 def test_requeued_jobs_go_on_and_the_queue_is_respected(toy, slurm, quiet):
-    status, out, _ = neurodyn(*SLOWLY, "--slurm", "--time=5", "--jobs", 2)
+    slower = [word.replace("0.3", "1") for word in SLOWLY]
+    status, out, _ = neurodyn(*slower, "--slurm", "--time=5", "--jobs", 2)
     assert status == 4 and "20 missing" in out
     job = Path("out/slurm/jobs.json").read_text().strip().strip('[]"')
     wait_until(lambda: n_files("out") >= 1)
-    status, _, err = neurodyn(*SLOWLY)
+    status, _, err = neurodyn(*slower)
     assert status == 2 and ("still in Slurm's queue" in err or "another sweep is running" in err)
     assert "running" in neurodyn("status", "out")[1]
     subprocess.run(["scontrol", "requeue", f"{job}_0"], check=True)
