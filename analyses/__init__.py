@@ -146,6 +146,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         trajectory_geometry,
     )
     from neurodyn.analyses.transfer_functions import LinearResponse, linear_response
+    from neurodyn.analyses.transients import TransientGrowth, transient_growth
     from neurodyn.analyses.wilson_cowan_reduction import (
         PopulationReduction,
         ReducedFixedPoints,
@@ -199,6 +200,7 @@ _EXPORTS = {
     "TimescaleFit": "neurodyn.analyses.timescale_fits",
     "Trajectories": "neurodyn.analyses.paths",
     "TrajectoryGeometry": "neurodyn.analyses.trajectories",
+    "TransientGrowth": "neurodyn.analyses.transients",
     "WeightChange": "neurodyn.analyses.learning_regimes",
     "autocorrelation": "neurodyn.analyses.timescales",
     "autocorrelation_timescale": "neurodyn.analyses.timescale_fits",
@@ -279,6 +281,7 @@ _EXPORTS = {
     "target_alignment": "neurodyn.analyses.tangent_kernels",
     "trajectories_from": "neurodyn.analyses.paths",
     "trajectory_geometry": "neurodyn.analyses.trajectories",
+    "transient_growth": "neurodyn.analyses.transients",
     "weight_change": "neurodyn.analyses.learning_regimes",
     "wilson_cowan": "neurodyn.analyses.wilson_cowan_reduction",
 }

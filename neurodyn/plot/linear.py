@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from neurodyn.analyses.transfer_functions import LinearResponse
     from neurodyn.analyses.transients import TransientGrowth
 
-#: Curves that still get a legend of their own.
-_MAX_LABELS = 8
+#: Curves that still get a label each; those of which each is drawn.
+_MAX_LABELS, _MAX_CURVES = 8, 100
 
 
 def pseudospectrum(
@@ -108,7 +108,7 @@ def transient_growth(result: TransientGrowth, ax: Axes | None = None, **line: An
 
 
 def power_spectrum(result: PowerSpectrum, ax: Axes | None = None, **line: Any) -> Axes:
-    """Power of each state against frequency, both logarithmic; the mean of all in black.
+    """Power of each state against frequency, both logarithmic.
 
     Parameters
     ----------
@@ -120,6 +120,8 @@ def power_spectrum(result: PowerSpectrum, ax: Axes | None = None, **line: Any) -
     Returns
     -------
     Axes
+        With more than eight states, thin lines, with more than a hundred the range of 90 % of them;
+        in black their mean.
     """
     ax = new_axes(ax)
     _curves(ax, result.frequencies, result.power, result.state_names, line)
@@ -151,7 +153,8 @@ def linear_response(
     Returns
     -------
     Axes
-        With more than eight pairs, thin lines; in black the gain of the best pattern of inputs.
+        With more than eight pairs, thin lines, with more than a hundred the range of 90 % of them;
+        in black the gain of the best pattern of inputs.
     """
     if what not in ("gain", "phase"):
         raise ValueError(f'`what` must be "gain" or "phase"; got {what!r}')
@@ -162,7 +165,7 @@ def linear_response(
     if what == "gain" and len(names) > _MAX_LABELS:
         ax.plot(result.frequencies, result.largest_gain, color="k", linewidth=2,
                 label="best pattern of inputs")  # fmt: skip
-    if what == "gain" or len(names) <= _MAX_LABELS:
+    if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
     is_steps = result.linearisation.is_map and result.linearisation.dt == 1
     ax.set(xlabel="frequency (1/step)" if is_steps else "frequency (Hz)",
@@ -173,11 +176,15 @@ def linear_response(
 
 
 def _curves(ax: Axes, x: np.ndarray, columns: np.ndarray, names: Any, line: dict) -> None:
-    """One curve a column, with names where they are few, else thin."""
-    few = columns.shape[1] <= _MAX_LABELS
-    style = {} if few else {"linewidth": 0.6, "alpha": 0.5, "color": "C0"}
+    """One curve a column, with names where they are few, else thin; of very many their range."""
+    n = columns.shape[1]
+    if n > _MAX_CURVES:
+        low, high = np.quantile(columns, [0.05, 0.95], axis=1)
+        ax.fill_between(x, low, high, color="C0", alpha=0.3, linewidth=0, label=f"90 % of {n}")
+        return
+    style = {} if n <= _MAX_LABELS else {"linewidth": 0.6, "alpha": 0.5, "color": "C0"}
     for column, name in zip(columns.T, names, strict=True):
-        ax.plot(x, column, **{**style, "label": name if few else None, **line})
+        ax.plot(x, column, **{**style, "label": name if n <= _MAX_LABELS else None, **line})
 
 
 __all__ = ["linear_response", "power_spectrum", "pseudospectrum", "transient_growth"]
