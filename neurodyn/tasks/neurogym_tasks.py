@@ -1,8 +1,8 @@
 """Tasks of neurogym as tasks of ours.
 
-neurogym is no requirement: it asks for one version each of NumPy, gymnasium and Matplotlib
-(``pip install 'neurodyn[neurogym]'``, best into an environment of its own). Nothing here imports
-it: an environment is what has ``new_trial``, ``ob``, ``gt``, ``dt`` and ``seed``.
+neurogym is no requirement: it asks for one version each of NumPy, gymnasium and Matplotlib, and
+needs PyTorch (``pip install 'neurodyn[neurogym]'``, best into an environment of its own). Nothing
+here imports it: an environment is what has ``new_trial``, ``ob``, ``gt``, ``dt`` and ``seed``.
 """
 
 from __future__ import annotations
