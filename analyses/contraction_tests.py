@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from neurodyn._arrays import checked_count, real_numbers
 from neurodyn.analyses import _metrics
+from neurodyn.analyses._moving_metrics import in_moving_metric
 from neurodyn.analyses._starts import find_starts
 from neurodyn.analyses._systems import System, as_system
 from neurodyn.population import listed
@@ -56,16 +57,17 @@ class ContractionRate:
         the system contracts.
     norm : str
     metric : array
-        ``(state, state)`` for the 2-norm; for the others the weights of the states, ``(state,)``.
+        ``(state, state)`` for the 2-norm; for the others the weights of the states, ``(state,)``;
+        ``(sample, state, state)`` for one that depends on the state.
     residual : float
-        Largest eigenvalue of ``M J + J^T M + 2 rate M`` over all Jacobians (for a map of
+        Largest eigenvalue of ``M J + J^T M + dM/dt + 2 rate M`` over all Jacobians (for a map of
         ``J^T M J - exp(-2 rate) M``): 0 to rounding. See `neurodyn.analyses._metrics.residual` for
         the other norms.
     measures : array, (sample,)
         Matrix measure of each Jacobian, 1/s; for a map the logarithm of its norm.
     limit : float
         No constant metric gives a larger rate: the smallest decay rate of the eigenvalues of the
-        Jacobians.
+        Jacobians. NaN for a metric that depends on the state.
     condition_number : float
         Of the metric. Distances in the usual norm may first grow by its square root.
     n_samples : int
@@ -119,9 +121,11 @@ def contraction_rate(
     samples : array_like (sample, state), or Dataset, optional
         States at which the Jacobian is taken, or a recording of all states. Default: drawn.
     norm : {"2", "1", "inf"}
-    metric : array_like, optional
+    metric : array_like or callable, optional
         Positive definite ``(state, state)``, or its diagonal ``(state,)``; for the norms 1 and inf
-        the positive weights of the states. Default the identity.
+        the positive weights of the states. Default the identity. A function ``metric(x)`` of one
+        state gives a metric that depends on the state (2-norm only), whose change along the flow
+        then counts too.
     inputs : dict of str to array_like, optional
         Constant inputs of a network.
     solver : Euler, optional
@@ -158,6 +162,8 @@ def contraction_rate(
     task = _Task.of(system, samples, inputs, solver, n_samples, spread, rng)
     norm = _metrics.checked_norm(norm)
     with threadpool_limits(1, user_api="blas"):
+        if callable(metric):
+            return task.record_moving(metric, norm)
         return task.record(_metrics.checked_metric(metric, task.n, norm), norm)
 
 
@@ -242,6 +248,8 @@ class _Task:
     step: float | None  # of a map
     is_map: bool
     holds_for: str
+    system: System | None = None
+    x: np.ndarray | None = None  # (sample, n), where the Jacobians are taken
 
     @classmethod
     def of(cls, source, samples, inputs, solver, n_samples, spread, rng) -> _Task:
@@ -250,14 +258,14 @@ class _Task:
             raise TypeError(
                 f"`solver` must be nd.Euler(dt=...), whose step is x + dt F(x); got {solver!r}"
             )
-        if isinstance(source, (np.ndarray, list, tuple)):
+        if _is_array(source):
             if samples is not None or inputs:
                 raise ValueError(
                     "`samples` and `inputs` belong to a Network, Flow or Map; the system is an "
                     "array of Jacobians"
                 )
             J, holds_for = _given(source)
-            is_map = False
+            is_map, system, x = False, None, None
         else:
             system = as_system(source, inputs)
             _check_has_jacobian(system)
@@ -267,11 +275,11 @@ class _Task:
                 bad = int(np.flatnonzero(~np.isfinite(J).all(axis=(1, 2)))[0])
                 raise ValueError(f"`samples`: the Jacobian is not finite at sample {bad}: {x[bad]}")
         if solver is None:
-            return cls(J, 1.0 if is_map else None, is_map, holds_for)
+            return cls(J, 1.0 if is_map else None, is_map, holds_for, system, x)
         if is_map:
             raise ValueError("`solver` makes a map of a flow, and this is a Map")
         dt = float(solver.dt)
-        return cls(np.eye(J.shape[-1]) + dt * J, dt, True, holds_for)
+        return cls(np.eye(J.shape[-1]) + dt * J, dt, True, holds_for, system, x)
 
     @property
     def n(self) -> int:
@@ -302,9 +310,31 @@ class _Task:
             self.holds_for != "the samples", self.holds_for, self.is_map,
         )  # fmt: skip
 
+    def record_moving(self, metric: Any, norm: str) -> ContractionRate:
+        """The rate in a metric that is a function of the state."""
+        if norm != "2" or self.system is None:
+            raise ValueError(
+                "`metric` as a function needs norm=\"2\" and a Network, Flow or Map, whose states "
+                "it is a function of"
+            )
+        found = in_moving_metric(self.system, self.x, self.J, metric, self.step)
+        conditions = np.linalg.cond(found.metrics)
+        return ContractionRate(
+            -float(found.measures.max()), norm, found.metrics, found.residual, found.measures,
+            float("nan"), float(conditions.max()), len(self.J), False, self.holds_for, self.is_map,
+        )  # fmt: skip
+
+
+def _is_array(source: Any) -> bool:
+    """Whether it is a matrix or several: an array, a list, a sparse matrix, a weights object."""
+    ways = ("to_dense", "toarray", "__array__")
+    return isinstance(source, (list, tuple)) or any(hasattr(source, way) for way in ways)
+
 
 def _given(source: Any) -> tuple[np.ndarray, str]:
     """Jacobians from an array."""
+    for way in ("to_dense", "toarray"):
+        source = getattr(source, way)() if hasattr(source, way) else source
     J = real_numbers(source, "system").astype(float)
     if J.ndim not in (2, 3) or J.shape[-1] != J.shape[-2] or not J.size:
         raise ValueError(
