@@ -190,6 +190,20 @@ def test_memories_are_asked_for_what_was_shown():
     assert 2 <= values.min() and values.max() < 5
 
 
+@pytest.mark.parametrize("task", [
+    tasks.DelayedCue, tasks.DotMotion, tasks.ContextDecision, tasks.DelayedMatch,
+    tasks.ScalarMemory, tasks.RingMemory,
+])  # fmt: skip
+def test_delays_are_spread_over_their_limits(task):
+    """All multiples of dt between them, equally likely."""
+    n = 3000
+    others = {"cue": 0.04, "response": 0.04} if task is tasks.DelayedCue else {}
+    delay = task(delay=(0.1, 0.3), dt=0.02, **others).batch(0, n).info["delay"]
+    counts = np.bincount(np.round(delay / 0.02).astype(int), minlength=16)
+    assert len(counts) == 16 and not counts[:5].any()
+    assert np.abs(counts[5:] - n / 11).max() < 5 * np.sqrt(n / 11)
+
+
 def test_the_error_of_an_angle_is_the_way_around_the_circle():
     task = tasks.RingMemory()
     batch = task.batch(0, 50)
@@ -271,7 +285,7 @@ def test_permuted_digits_are_the_same_images_with_other_places():
     assert list(first.permutation) == list(range(144))
     assert (second.permutation != tasks.PermutedDigits(task=3, n_inputs=144).permutation).any()
     np.testing.assert_array_equal(a.targets["digit"], b.targets["digit"])
-    for i in (0, 77, 143):
+    for i in range(144):
         np.testing.assert_array_equal(b.inputs["pixels"][:, :, i], a.inputs["pixels"][:, :, second.permutation[i]])
     assert not a.inputs["pixels"][:, :, 64:].any()
     test = tasks.PermutedDigits(task=4, n_inputs=144, part="test")
