@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import checked_count
+from neurodyn._blas import one_blas_thread
 from neurodyn.analyses._bifurcations import Bifurcation, between
 from neurodyn.analyses._curves import Curve, Followed, NotFound, Point, Steps, follow, unstable
 from neurodyn.analyses._systems import System, as_system
-from neurodyn.learning.threads import one_blas_thread
 from neurodyn.population import listed, suggestion
 from neurodyn.units import to_si
 

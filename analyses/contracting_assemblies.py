@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import block_diag
-from threadpoolctl import threadpool_limits
 
 from neurodyn._arrays import checked_count, checked_number, real_numbers
+from neurodyn._blas import one_blas_thread
 from neurodyn.analyses import _metrics
 from neurodyn.analyses.contraction_theorems import checked_jacobians
 
@@ -120,7 +120,7 @@ def combination_coupling(
     mask = _adjacency(adjacency, len(sizes))[number[:, None], number]
     P = block_diag(*parts)
     B = np.where(mask, B, 0.0)
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         L = B - np.linalg.solve(P, B.T @ P)
         PL = P @ L
         skewness = float(np.abs(PL + PL.T).max() / max(np.abs(PL).max(), 1e-300))

@@ -23,9 +23,9 @@ import numpy as np
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 from scipy.optimize import minimize
 from scipy.special import softmax
-from threadpoolctl import threadpool_limits
 
 from neurodyn._arrays import checked_count, real_numbers
+from neurodyn._blas import one_blas_thread
 from neurodyn.analyses import _metrics
 from neurodyn.analyses._moving_metrics import in_moving_metric
 from neurodyn.analyses._starts import find_starts
@@ -161,7 +161,7 @@ def contraction_rate(
     """
     task = _Task.of(system, samples, inputs, solver, n_samples, spread, rng)
     norm = _metrics.checked_norm(norm)
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         if callable(metric):
             return task.record_moving(metric, norm)
         return task.record(_metrics.checked_metric(metric, task.n, norm), norm)
@@ -221,7 +221,7 @@ def contraction_metric(
     if kind not in ("general", "diagonal"):
         raise ValueError(f'`kind` must be "general" or "diagonal"; got {kind!r}')
     max_iter = checked_count(max_iter, "max_iter", 0)
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         l, r = _perron(task)
         if norm != "2":
             best = _Best(task, norm)

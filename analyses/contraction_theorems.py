@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
-from threadpoolctl import threadpool_limits
 
 from neurodyn._arrays import as_generator, checked_count, checked_number, real_numbers
+from neurodyn._blas import one_blas_thread
 from neurodyn.analyses import _metrics
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def contraction_conditions(
     """
     W, slope, tau, form = _checked(W, slope, tau, form)
     n_checks = checked_count(n_checks, "n_checks")
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         J = checked_jacobians(W, slope, tau, form, n_checks, rng)
         scaled = slope * (W if form == "voltage" else W.T)
         tests = (_absolute_value, _symmetric, _product, _triangular, _singular_value)

@@ -18,9 +18,9 @@ from neurodyn.analyses.lyapunov import (
     LyapunovPlan,
     align_vectors,
     checked_vectors,
-    one_blas_thread,
     root_seed,
     spectrum_plan,
+    threads_of,
 )
 from neurodyn.flow import Flow, Map
 from neurodyn.network import Network
@@ -121,7 +121,7 @@ def covariant_lyapunov_vectors(
         trials=1, inputs=inputs, initial=initial, rng=root, dtype="float64", threads=1,
     )  # fmt: skip
     first = checked_vectors(vectors, plan, root)
-    with one_blas_thread(plan):
+    with threads_of(plan):
         every = align_vectors(run, plan, first)
         wanted, after = max(1, plan.n_steps // every), max(1, -(-more // every))
         _check_memory(plan, wanted, after)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from neurodyn._arrays import checked_count, checked_number
+from neurodyn._blas import one_blas_thread
 from neurodyn.analyses import _newton, _roots
 from neurodyn.analyses._starts import check_has_fixed_points, find_starts, free_states
 from neurodyn.analyses._systems import System, as_system
@@ -142,7 +142,7 @@ def fixed_points(
     task = _Task.of(system, starts, n_starts, spread, inputs, free, solver, rng,
                     q_tol, max_iter, merge, outlier)  # fmt: skip
     n_follow = min(len(task.starts), _N_FOLLOWED) if follow is None else follow
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         task.add_followed(checked_count(n_follow, "follow", 0))
         found = _search(task, checked_count(escapes, "escapes", 0))
         return _record(task, found, with_slow="if there is nothing else")
@@ -200,7 +200,7 @@ def slow_points(
     """
     task = _Task.of(system, starts, n_starts, spread, inputs, free, solver, rng,
                     q_tol, max_iter, merge, outlier)  # fmt: skip
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         if q_max is not None:
             task.q_max = checked_number(q_max, "q_max", 0.0)
         return _record(task, _search(task, 0), with_slow="always")

@@ -15,6 +15,7 @@ each by the saltation rule (see `neurodyn.analyses._spiking_flow`).
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from scipy.linalg.lapack import dgeqrf, dorgqr
 from scipy.special import stdtrit
 
 from neurodyn._arrays import checked_count
+from neurodyn._blas import one_blas_thread
 from neurodyn.analyses._tangent_flows import carrier
 from neurodyn.analyses.lyapunov_measures import entropy_rate, kaplan_yorke_dimension
 from neurodyn.flow import Flow, Map
@@ -190,7 +192,7 @@ def lyapunov_spectrum(
         trials=trials, inputs=inputs, initial=initial, rng=root, dtype=dtype, threads=threads,
     )  # fmt: skip
     first = checked_vectors(vectors, plan, root)
-    with one_blas_thread(plan):
+    with threads_of(plan):
         every = align_vectors(run, plan, first)
         local = _growth(run, plan.n_steps, every)
     return _result(local, plan, every, run)
@@ -270,12 +272,9 @@ def root_seed(rng) -> np.random.SeedSequence:
     return np.random.SeedSequence(rng)
 
 
-def one_blas_thread(plan: LyapunovPlan):
-    """Hold BLAS to one thread around small matrices, where several only get in each other's way."""
-    from threadpoolctl import threadpool_limits
-
-    limit = 1 if plan.n_states * plan.k <= _SMALL else None
-    return threadpool_limits(limits=limit, user_api="blas")
+def threads_of(plan: LyapunovPlan) -> AbstractContextManager:
+    """Hold BLAS to one thread around small matrices; large ones profit from several."""
+    return one_blas_thread() if plan.n_states * plan.k <= _SMALL else nullcontext()
 
 
 def checked_vectors(vectors, plan: LyapunovPlan, root: np.random.SeedSequence) -> np.ndarray:

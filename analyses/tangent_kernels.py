@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import real_numbers
+from neurodyn._blas import one_blas_thread
 from neurodyn.learning.gradients import run_forward, trial_count
-from neurodyn.learning.threads import one_blas_thread
 from neurodyn.learning.unrolled import Unrolled
 from neurodyn.learning.weight_gradients import terms
 from neurodyn.simulation.arguments import as_signals

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._arrays import checked_count
+from neurodyn._blas import one_blas_thread
 from neurodyn.learning.losses import LossFunction
-from neurodyn.learning.threads import one_blas_thread
 from neurodyn.learning.unrolled import Unrolled
 from neurodyn.simulation.arguments import as_signals, broadcast_state, root_seed
 from neurodyn.simulation.preparation import INITIAL, NOISE, SIGNAL

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurodyn._archives import read_archive, write_archive
+from neurodyn._blas import one_blas_thread
 from neurodyn.learning.clipping import global_norm
 from neurodyn.learning.gradients import checked_cotangents, run_forward
 from neurodyn.learning.losses import Loss
 from neurodyn.learning.regularisers import VanishingGradient
 from neurodyn.learning.task_protocol import TrialBatch
-from neurodyn.learning.threads import one_blas_thread
 from neurodyn.learning.trained import EarlyStopping, StepReport, Trained, TrainingDiverged
 from neurodyn.learning.trained_values import TrainedValues
 from neurodyn.learning.unrolled import Unrolled
