@@ -97,17 +97,25 @@ class Run(PreparedRun):
             n = last * self.every - self.first_step - self.position
         if self.setting:
             n = min(n, min(block.spikes.room for block in self.blocks))
+        return self.steps_at_once(n)
+
+    def steps_at_once(self, n: int) -> int:
+        """At most `n` steps: as many as there is room to lay out the varying inputs of."""
         per_step = sum(
             s.n_trials * s.n_units * self.compiled.dtype.itemsize for s, _ in self.samplers if s
         )
         return max(1, min(n, _DRIVE_BYTES // per_step)) if per_step else n
 
-    def _advance(self, n: int, sink, pool) -> None:
-        """Run `n` steps of all blocks."""
-        self.drives = [
+    def take_drives(self, n: int) -> list[np.ndarray]:
+        """The inputs of the next `n` steps, or the one row that holds always."""
+        return [
             row if sampler is None else sampler.take(n).astype(self.compiled.dtype, copy=False)
             for sampler, row in self.samplers
         ]
+
+    def _advance(self, n: int, sink, pool) -> None:
+        """Run `n` steps of all blocks."""
+        self.drives = self.take_drives(n)
         self.starts = [block.snapshot() for block in self.blocks]
         first = self.first_step + self.position
         futures = [pool.submit(self.run_block, block, first, n, sink) for block in self.blocks]

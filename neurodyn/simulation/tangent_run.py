@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from neurodyn.simulation.blocks import Block
     from neurodyn.solvers import Solver
 
-#: Bytes of varying inputs that are laid out at once, all trials together.
-_DRIVE_BYTES = 32 * 2**20
-
 
 class TangentRun(Run):
     """A run of a network, advanced step by step, with tangents of its steps.
@@ -68,7 +65,6 @@ class TangentRun(Run):
         self.every = self.first_step + self.n_steps + 1
         recording = Recording.of(network, [], self.dt)
         self._out = MemorySink(recording, self.n_trials, 1, self.compiled.dtype).array
-        self._moving = any(sampler is not None for sampler, _ in self.samplers)
         self._block_tangents = [
             self.compiled.tangent_workspaces(
                 b.trials.stop - b.trials.start, n_vectors, solver.scratch
@@ -114,20 +110,10 @@ class TangentRun(Run):
     def advance(self, n: int, *, tangents: bool = True) -> None:
         """Go on by `n` steps, with or without the tangents."""
         while n > 0:
-            m = self._piece(n)
-            drives = [
-                row if sampler is None else sampler.take(m).astype(self.compiled.dtype, copy=False)
-                for sampler, row in self.samplers
-            ]
-            self._run_blocks(drives, m, tangents)
+            m = self.steps_at_once(n)
+            self._run_blocks(self.take_drives(m), m, tangents)
             self.position += m
             n -= m
-
-    def _piece(self, n: int) -> int:
-        if not self._moving:
-            return n
-        width = sum(s.n_trials * s.n_units for s, _ in self.samplers if s is not None)
-        return max(1, min(n, _DRIVE_BYTES // (width * self.compiled.dtype.itemsize)))
 
     def _run_blocks(self, drives, n: int, tangents: bool) -> None:
         if len(self.blocks) == 1 or self.n_threads == 1:
