@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import sympy
 
 from neurodyn.compile.expressions import to_sympy
 from neurodyn.compile.printer import symbol
+from neurodyn.compile.source import element_loop
 from neurodyn.compile.structure import PopulationStructure
 
 if TYPE_CHECKING:
@@ -85,17 +85,7 @@ class PullBack:
         before, body, uses_units = self.loops.writer.statements(
             self.p, assignments, "k_, i_", views=views, scalars=("_half_dt", "_root_dt")
         )
-        if uses_units:
-            head = [
-                f"for k_ in range({array}_L.shape[1]):",
-                f"    for i_ in range({array}_L.shape[2]):",
-            ]
-        else:
-            head = [f"for e_ in range({array}_L_flat.shape[1]):"]
-            flat = re.compile(rf"\b({re.escape(array)}_\w+)\[([^\]]*?)k_, i_\]")
-            body = [flat.sub(r"\1_flat[\2e_]", line) for line in body]
-        indent = "    " * len(head)
-        return "\n".join([*before, *head, *(indent + line for line in body)])
+        return element_loop(array, f"{array}_L", before, body, uses_units)
 
 
 def whole(place: str) -> str:

@@ -161,17 +161,7 @@ class ModuleWriter:
         before, body, uses_units = self.statements(
             p, assignments, "k_, i_", views=views, scalars=scalars
         )
-        if uses_units:
-            head = [
-                f"for k_ in range({array}.shape[1]):",
-                f"    for i_ in range({array}.shape[2]):",
-            ]
-        else:
-            head = [f"for e_ in range({array}_flat.shape[1]):"]
-            flat = re.compile(rf"\b({re.escape(array)}(?:_[DL]|_flag)?)\[(.*?)k_, i_\]")
-            body = [flat.sub(r"\1_flat[\2e_]", line) for line in body]
-        indent = "    " * len(head)
-        return "\n".join([*before, *head, *(indent + s for s in body)])
+        return element_loop(array, array, before, body, uses_units)
 
     def flat_views(self, suffix: str = "") -> str:
         """Lines that make two-dimensional views ``array_flat[slot, element]``."""
@@ -381,6 +371,27 @@ import numpy as np
         if name == UNTIL:
             return "    step, counted from the beginning of the call, until which it is refractory"
         return ""
+
+
+def element_loop(
+    array: str, like: str, before: Sequence[str], body: Sequence[str], uses_units: bool
+) -> str:
+    """A loop over the elements of a population's arrays, all of the shape of `like`.
+
+    Where nothing is read by the number of the unit it is one loop over flat views, named
+    ``<array>_flat``, of all arrays whose names begin with `array`.
+    """
+    if uses_units:
+        head = [
+            f"for k_ in range({like}.shape[1]):",
+            f"    for i_ in range({like}.shape[2]):",
+        ]
+    else:
+        head = [f"for e_ in range({like}_flat.shape[1]):"]
+        flat = re.compile(rf"\b({re.escape(array)}(?:_\w+)?)\[([^\]]*?)k_, i_\]")
+        body = [flat.sub(r"\1_flat[\2e_]", line) for line in body]
+    indent = "    " * len(head)
+    return "\n".join([*before, *head, *(indent + line for line in body)])
 
 
 def _inlined(assignments, names):
