@@ -21,10 +21,10 @@ import numpy as np
 
 from neurodyn.experiments import InputError
 from neurodyn.sweeps.folder import SweepFolder, read_state
-from neurodyn.sweeps.local import DEATHS, SweepStopped
+from neurodyn.sweeps.local import DEATHS, SweepStopped, write_death
 from neurodyn.sweeps.plan import Plan
 from neurodyn.sweeps.progress import Progress
-from neurodyn.sweeps.shards import SUFFIX, Finished
+from neurodyn.sweeps.shards import SUFFIX
 from neurodyn.sweeps.task import Tasks
 from neurodyn.sweeps.writer import Writer
 
@@ -148,16 +148,7 @@ class DaskEngine:
 
     def _fail(self, task: int, error: str) -> None:
         text = f"the task ended its Dask worker, more than {DEATHS - 1} times: {error}"
-        failure = {"task": self.plan.describe(task), "error": text, "traceback": "",
-                   "when": time.time()}  # fmt: skip
-        version = self.plan.versions[-1]
-        (identity,) = self.plan.identities(version, [task])
-        writer = Writer(self.folder, {"version": version, "engine": "dask"})
-        writer.add(task, Finished(identity, None, failure, started=time.time()))
-        try:
-            writer.write()
-        except OSError as error:
-            raise SweepStopped(f"results cannot be written: {error}") from error
+        write_death(self.folder, self.plan, task, text, "dask")
         self.progress.one(True)
 
 

@@ -200,16 +200,7 @@ class LocalEngine:
         text = f"the task ended its worker process {DEATHS} times, at last {how}"
         if status == -signal.SIGKILL:
             text += " (the system does so when memory runs out)"
-        failure = {"task": self.plan.describe(task), "error": text, "traceback": "",
-                   "when": time.time()}  # fmt: skip
-        version = self.plan.versions[-1]
-        (identity,) = self.plan.identities(version, [task])
-        writer = Writer(self.folder, {"version": version, "engine": "processes"})
-        writer.add(task, Finished(identity, None, failure, started=time.time()))
-        try:
-            writer.write()
-        except OSError as error:
-            raise SweepStopped(f"results cannot be written: {error}") from error
+        write_death(self.folder, self.plan, task, text, "processes")
         self.progress.one(True)
 
     def _end(self, interrupt: bool = False) -> None:
@@ -231,6 +222,25 @@ class LocalEngine:
                 one.process.wait()
                 one.pipe.close()
             self.processes = []
+
+
+def write_death(folder: SweepFolder, plan: Plan, task: int, error: str, engine: str) -> None:
+    """Write that a task failed by ending what ran it, which could not say so itself.
+
+    Raises
+    ------
+    SweepStopped
+        If it cannot be written.
+    """
+    failure = {"task": plan.describe(task), "error": error, "traceback": "", "when": time.time()}
+    version = plan.versions[-1]
+    (identity,) = plan.identities(version, [task])
+    writer = Writer(folder, {"version": version, "engine": engine})
+    writer.add(task, Finished(identity, None, failure, started=time.time()))
+    try:
+        writer.write()
+    except OSError as broken:
+        raise SweepStopped(f"results cannot be written: {broken}") from broken
 
 
 def _tail(log: str) -> str:
