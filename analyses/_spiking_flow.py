@@ -28,7 +28,7 @@ from neurodyn.solvers import RK4, Solver
 if TYPE_CHECKING:
     from neurodyn.network import Network
 
-#: A moment of crossing is refined until the margin, over that of a whole step, is below this.
+#: Moments of crossing are located to this part of the step in which they are looked for.
 _TOLERANCE = 1e-13
 _ITERATIONS = 60
 #: Spikes at one moment beyond which a network is taken to explode, in units of its size.
@@ -63,7 +63,7 @@ class SpikingCarrier:
         units = _units(network, inputs or {})
         self.n_trials = trials or 1
         self._runs = [
-            _Run(network, units, solver.dt, {n: v[trial] for n, v in state.items()}, n_vectors)
+            _Run(network, units, {n: v[trial] for n, v in state.items()}, n_vectors)
             for trial in range(self.n_trials)
         ]
 
@@ -115,7 +115,7 @@ class _Run:
         A heap of (time of arrival, order, coupling, unit, shift by each vector).
     """
 
-    def __init__(self, network: Network, units: list[SpikingUnits], dt: float, state, n_vectors):
+    def __init__(self, network: Network, units: list[SpikingUnits], state, n_vectors: int):
         names = list(network.populations)
         self.units, self.n_spikes, self.now = units, 0, 0.0
         self.x = [
@@ -133,7 +133,6 @@ class _Run:
             self._outgoing[p].append(
                 _Synapses(q, units[q].states.index(state_name), weights, float(c.delay))
             )
-        self._synapses = [s for outgoing in self._outgoing for s in outgoing]
         self._spike_where_above(np.zeros(n_vectors), True)
 
     # -- between events ------------------------------------------------------------------------
@@ -158,8 +157,9 @@ class _Run:
             self.x, self.v = self._flow(s, tangents)
             self.now += s
             beside = self._above()  # no spike pushed these: they cross at the same moment
-            self._spike(p, unit, self._shift(p, unit), tangents)
-            self._spike_where_above(self._last_shift, tangents, beside)
+            shift = self._shift(p, unit)
+            self._spike(p, unit, shift, tangents)
+            self._spike_where_above(shift, tangents, beside)
 
     def _flow(self, h: float, tangents: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """State and tangents after a step of RK4."""
@@ -228,7 +228,6 @@ class _Run:
     def _spike(self, p: int, unit: int, shift: np.ndarray, tangents: bool) -> None:
         """What a spike does at once: to its targets without delay, then to the unit itself."""
         self.n_spikes += 1
-        self._last_shift = shift
         for synapses in self._outgoing[p]:
             if synapses.delay:
                 event = (self.now + synapses.delay, next(self._order), synapses, unit, shift)
