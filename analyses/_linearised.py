@@ -13,7 +13,6 @@ from neurodyn._arrays import real_numbers
 from neurodyn.analyses._systems import System, as_system
 from neurodyn.flow import Flow, Map
 from neurodyn.network import Network
-from neurodyn.population import listed
 from neurodyn.solvers import Euler
 from neurodyn.units import DIMENSIONLESS
 
@@ -99,17 +98,12 @@ def local_system(
 
 def check_linearisable(system: System) -> None:
     """Refuse systems whose Jacobian does not say what they do."""
-    if system.is_spiking:
-        raise ValueError(
-            f"units of {listed(system.source.spiking_populations)} spike: threshold and reset are "
-            "not in the Jacobian. Linearise a rate network (`nd.rate_network`) whose rates and "
-            "gains come from `analyses.siegert_rate`"
-        )
-    if system.depends_on_time:
-        raise ValueError(
-            "the equations contain the time `t`: make what depends on it an input, and give its "
-            "value as `inputs={...}`"
-        )
+    system.check_field_tells_all(
+        "the Jacobian",
+        ". Linearise a rate network (`nd.rate_network`) whose rates and gains come from "
+        "`analyses.siegert_rate`",
+        "",
+    )
 
 
 def square_matrix(value: Any, name: str = "A") -> np.ndarray:

@@ -21,18 +21,13 @@ N_STARTS = 256
 
 def check_has_fixed_points(system: System) -> None:
     """Refuse systems whose field does not say where they rest; warn of noise."""
-    if system.is_spiking:
-        raise ValueError(
-            f"units of {listed(system.source.spiking_populations)} spike: threshold and reset are "
-            "not in the field, so its zeros are not what the network does. Analyse the rates: a "
-            "rate network (`nd.rate_network`), or the stationary rate of integrate-and-fire units "
-            "by `analyses.siegert_rate`"
-        )
-    if system.depends_on_time:
-        raise ValueError(
-            "the equations contain the time `t`: there is no fixed point. Make what depends on it "
-            "an input, and give its value as `inputs={...}`"
-        )
+    system.check_field_tells_all(
+        "the field",
+        ", so its zeros are not what the network does. Analyse the rates: a rate network "
+        "(`nd.rate_network`), or the stationary rate of integrate-and-fire units by "
+        "`analyses.siegert_rate`",
+        ": there is no fixed point",
+    )
     if not system.is_network:
         return
     noisy = [

@@ -142,6 +142,27 @@ class System:
             for v in p.equations.variables.values()
         )
 
+    def check_field_tells_all(self, what: str, spikes: str, time: str) -> None:
+        """Refuse spikes and time in the equations, which are not in the field at a state.
+
+        Parameters
+        ----------
+        what : str
+            What is looked at: ``"the field"``, ``"the Jacobian"``.
+        spikes, time : str
+            What follows from that, and what to do about spikes.
+        """
+        if self.is_spiking:
+            raise ValueError(
+                f"units of {listed(self.source.spiking_populations)} spike: threshold and reset "
+                f"are not in {what}{spikes}"
+            )
+        if self.depends_on_time:
+            raise ValueError(
+                f"the equations contain the time `t`{time}. Make what depends on it an input, and "
+                "give its value as `inputs={...}`"
+            )
+
     @property
     def parameter_names(self) -> tuple[str, ...]:
         """What `with_value` changes."""

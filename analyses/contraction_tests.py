@@ -30,7 +30,6 @@ from neurodyn.analyses import _metrics
 from neurodyn.analyses._moving_metrics import in_moving_metric
 from neurodyn.analyses._starts import find_starts
 from neurodyn.analyses._systems import System, as_system
-from neurodyn.population import listed
 from neurodyn.solvers import Euler
 
 if TYPE_CHECKING:
@@ -348,18 +347,13 @@ def _given(source: Any) -> tuple[np.ndarray, str]:
 
 def _check_has_jacobian(system: System) -> None:
     """Refuse systems whose Jacobian does not say whether they contract."""
-    if system.is_spiking:
-        raise ValueError(
-            f"units of {listed(system.source.spiking_populations)} spike: threshold and reset are "
-            "not in the Jacobian, and resets move trajectories apart. Analyse the rates: a rate "
-            "network (`nd.rate_network`); the exponents of spiking networks are those of "
-            "`analyses.lyapunov_spectrum`"
-        )
-    if system.depends_on_time:
-        raise ValueError(
-            "the equations contain the time `t`, and the Jacobian is known at time 0 only. Make "
-            "what depends on it an input, and give its value as `inputs={...}`"
-        )
+    system.check_field_tells_all(
+        "the Jacobian",
+        ", and resets move trajectories apart. Analyse the rates: a rate network "
+        "(`nd.rate_network`); the exponents of spiking networks are those of "
+        "`analyses.lyapunov_spectrum`",
+        ", and the Jacobian is known at time 0 only",
+    )
 
 
 def _states(system: System, samples, n_samples, spread, rng) -> np.ndarray:
