@@ -14,14 +14,20 @@ bit, on the second and the last:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurodyn.compile.outer import outer
-from neurodyn.compile.wanted import METHODS, Wanted
+from neurodyn.compile.wanted import Wanted
+from neurodyn.learning.arguments import (
+    check_gradients_exist,
+    checked_bytes,
+    checked_record,
+    checked_steps,
+)
 from neurodyn.learning.buffers import Buffers
+from neurodyn.learning.segments import Block, Segment
 from neurodyn.learning.trainable import Trainable, Values, find_trainables
 from neurodyn.learning.weight_gradients import SummedGradients
 from neurodyn.simulation.arguments import block_size
@@ -35,38 +41,6 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 4 * 2**20
 #: Bytes for the tapes of all trials, unless the user says otherwise.
 _TAPE_BYTES = 2**30
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Steps ``start`` to ``stop``; ``window`` is where its window begins, and ``ends`` that one."""
-
-    start: int
-    stop: int
-    window: int
-    ends: bool
-
-
-@dataclass
-class Block:
-    """Trials that are computed together, and their arrays."""
-
-    trials: slice
-    workspaces: list[np.ndarray]
-    tapes: list[np.ndarray]
-    cotangents: list[np.ndarray]
-    deltas: dict[int, np.ndarray]
-    gradients: dict[int, np.ndarray]
-    normals: tuple[np.ndarray, np.ndarray]
-    keys: np.ndarray
-    checkpoints: list[list[np.ndarray]] = field(default_factory=list)
-    final: dict[str, np.ndarray] = field(default_factory=dict)
-    on_tape: int = -1  # number of the segment that is on the tape
-    recomputed: int = 0  # steps that were computed again
-
-    @property
-    def n_trials(self) -> int:
-        return self.trials.stop - self.trials.start
 
 
 class Unrolled:
@@ -122,7 +96,7 @@ class Unrolled:
         threads: int = 1,
         whole: bool = False,
     ):
-        _check(network, solver)
+        check_gradients_exist(network, solver)
         self.network, self.solver, self.dt = network, solver, solver.dt
         self.n_steps = count_steps(duration, self.dt, "duration")
         self.every = 1 if every is None else count_steps(every, self.dt, "every")
@@ -140,7 +114,7 @@ class Unrolled:
                 f"{type(solver).__name__} does not integrate noise; use nd.Euler, nd.Heun or "
                 "nd.ExponentialEuler"
             )
-        self.records = tuple(_checked_record(network, record))
+        self.records = tuple(checked_record(network, record))
         self.module = self.compiled.gradient_module(self._wanted())
         self.stages: int = self.module.STAGES
         self.outer = outer(self.dtype.name)
@@ -172,7 +146,7 @@ class Unrolled:
 
     def _cut(self, truncate, checkpoint_every, memory, whole: bool) -> None:
         """Find windows, segments and pieces."""
-        window = _checked_steps(truncate, "truncate", self.n_steps)
+        window = checked_steps(truncate, "truncate", self.n_steps)
         rows = [len(rows) for rows in self.module.TAPE]
         per_step = self.stages * self.dtype.itemsize * self.n_trials * sum(
             n * width for n, width in zip(rows, self.compiled.widths, strict=True)
@@ -181,10 +155,10 @@ class Unrolled:
         widest = max(self.compiled.widths) * self.dtype.itemsize * self.stages
         piece = max(1, _PIECE_BYTES // (widest * self.n_trials))
         self.piece = min(window, self.n_steps) if whole else min(piece, window)
-        limit = _TAPE_BYTES if memory is None else _checked_bytes(memory)
+        limit = _TAPE_BYTES if memory is None else checked_bytes(memory)
         length = min(self.n_steps, limit // max(1, per_step))
         if checkpoint_every is not None:
-            length = _checked_steps(checkpoint_every, "checkpoint_every", self.n_steps)
+            length = checked_steps(checkpoint_every, "checkpoint_every", self.n_steps)
         if length >= window:
             length = window
         else:  # whole pieces
@@ -511,60 +485,3 @@ class Unrolled:
         if name in self.compiled.structure.populations[p].scalars:
             found = found.sum(axis=1, dtype=float)
         return found
-
-
-# -- checks ------------------------------------------------------------------------------------
-
-
-def _check(network, solver) -> None:
-    from neurodyn.network import Network
-    from neurodyn.solvers import Solver
-
-    if not isinstance(network, Network):
-        raise TypeError(f"`network` must be a Network; got {type(network).__name__}")
-    if not isinstance(solver, Solver):
-        raise TypeError(f"`solver` must be a solver such as nd.Euler(dt=...); got {solver!r}")
-    if solver.method not in METHODS:
-        raise ValueError(
-            f"{type(solver).__name__} cannot be gone back through: use nd.Euler, "
-            "nd.ExponentialEuler, nd.Heun or nd.RK4, whose steps are functions of the state alone"
-        )
-    spiking = (*network.spiking_populations, *(c.target for c in network.poisson_inputs))
-    if spiking:
-        raise ValueError(
-            f"`{spiking[0]}` spikes by threshold and reset, through which there is no gradient; "
-            "write the spike into the equations, `z = spike(v - v_th)`, with the reset as a term "
-            "of dv/dt, and choose its derivative with `surrogate=`"
-        )
-    if network.rules:
-        label = network.coupling_labels[next(iter(network.rules))]
-        raise ValueError(
-            f"the weights of `{label}` change by a plasticity rule, which gradients do not pass; "
-            "make the coupling without `plasticity`"
-        )
-
-
-def _checked_record(network, record: Sequence[str]) -> list[str]:
-    if isinstance(record, str) or not record:
-        raise ValueError(
-            f'`record` must be a list of variables that the loss needs, ["out.y"]; got {record!r}'
-        )
-    for name in record:
-        population, variable = network.split(name)
-        if variable in network.populations[population].parameters:
-            raise ValueError(f"`record`: `{name}` is a parameter, it does not change in time")
-    return list(dict.fromkeys(record))
-
-
-def _checked_steps(value, name: str, n_steps: int) -> int:
-    if value is None:
-        return n_steps
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"`{name}` must be a positive number of steps; got {value!r}")
-    return min(int(value), n_steps)
-
-
-def _checked_bytes(value) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise ValueError(f"`memory` must be a positive number of bytes; got {value!r}")
-    return int(value)
