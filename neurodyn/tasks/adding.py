@@ -10,8 +10,20 @@ from neurodyn._arrays import checked_count
 from neurodyn.tasks.base import Parts, SymbolTask
 
 
+class _Sum(SymbolTask):
+    score = "error"
+
+    @property
+    def input_sizes(self) -> dict[str, int]:
+        return {"numbers": 2}
+
+    @property
+    def output_sizes(self) -> dict[str, int]:
+        return {"sum": 1}
+
+
 @dataclass(frozen=True, eq=False)
-class Adding(SymbolTask):
+class Adding(_Sum):
     """The adding problem: the sum of the two numbers that are marked.
 
     Inputs ``numbers`` (trial, time, 2): a number from U(0, 1) at every step, and a mark, 1 at one
@@ -29,18 +41,9 @@ class Adding(SymbolTask):
     """
 
     length: int = 100
-    score = "error"
 
     def _check(self) -> None:
         self._put(length=checked_count(self.length, "length", 2))
-
-    @property
-    def input_sizes(self) -> dict[str, int]:
-        return {"numbers": 2}
-
-    @property
-    def output_sizes(self) -> dict[str, int]:
-        return {"sum": 1}
 
     @property
     def chance(self) -> float:
@@ -60,7 +63,7 @@ class Adding(SymbolTask):
 
 
 @dataclass(frozen=True, eq=False)
-class DelayedAddition(SymbolTask):
+class DelayedAddition(_Sum):
     """The sum of two numbers, shown at the beginning and half-way.
 
     The first is on channel 0 at steps 0 and 1, the second on channel 1 at steps T/2 and T/2 + 1,
@@ -79,20 +82,11 @@ class DelayedAddition(SymbolTask):
     """
 
     length: int = 40
-    score = "error"
 
     def _check(self) -> None:
         self._put(length=checked_count(self.length, "length", 6))
         if self.length % 2:
             raise ValueError(f"`length` must be even; got {self.length}")
-
-    @property
-    def input_sizes(self) -> dict[str, int]:
-        return {"numbers": 2}
-
-    @property
-    def output_sizes(self) -> dict[str, int]:
-        return {"sum": 1}
 
     @property
     def chance(self) -> float:
