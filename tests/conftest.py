@@ -7,6 +7,11 @@ import tempfile
 import matplotlib
 import pytest
 from _pytest import doctest
+from hypothesis import HealthCheck, settings
+
+# No test may fail because the machine is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # In this process only: notebooks run as tests choose their own backend, and an exported
 # MPLBACKEND would switch their figures off.
