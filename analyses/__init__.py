@@ -26,7 +26,12 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
         continue_equilibria,
         switch_branch,
     )
-    from neurodyn.analyses.contracting_assemblies import CombinationCoupling, combination_coupling
+    from neurodyn.analyses.contracting_assemblies import (
+        AssemblyContraction,
+        CombinationCoupling,
+        assembly_contraction,
+        combination_coupling,
+    )
     from neurodyn.analyses.contraction_tests import (
         ContractionRate,
         contraction_metric,
@@ -158,6 +163,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the test suite compares
 
 #: Where each public name lives.
 _EXPORTS = {
+    "AssemblyContraction": "neurodyn.analyses.contracting_assemblies",
     "Attractor": "neurodyn.analyses.basins_of_attraction",
     "Autocorrelation": "neurodyn.analyses.timescales",
     "Basins": "neurodyn.analyses.basins_of_attraction",
@@ -202,6 +208,7 @@ _EXPORTS = {
     "TrajectoryGeometry": "neurodyn.analyses.trajectories",
     "TransientGrowth": "neurodyn.analyses.transients",
     "WeightChange": "neurodyn.analyses.learning_regimes",
+    "assembly_contraction": "neurodyn.analyses.contracting_assemblies",
     "autocorrelation": "neurodyn.analyses.timescales",
     "autocorrelation_timescale": "neurodyn.analyses.timescale_fits",
     "autocorrelogram": "neurodyn.analyses.spike_correlations",
