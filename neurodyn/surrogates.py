@@ -17,14 +17,16 @@ part in gradients, often in the reset, ``heaviside(x)`` has the same value and t
 `dampening` is the derivative at the threshold, whatever the slope. This is how Zenke and Ganguli
 (2018) and Bellec et al. (2018) write theirs, and snnTorch and Norse their fast sigmoid. It matters:
 learning is robust to the shape of the surrogate, but not to its scale (Zenke and Vogels 2021). The
-derivative of a function that rises from 0 to 1, whose area is 1, has ``dampening = slope / 2``, or
-``slope`` for the triangle. Elsewhere, with the default there, and here:
+derivative of a function that rises from 0 to 1, whose area is 1, has ``dampening = slope / 2``,
+``slope`` for the triangle and ``slope / 4`` for the sigmoid. Elsewhere, with the default there, and
+here:
 
 ================================================  ========================================
 snnTorch, ``fast_sigmoid(slope=k)``, k = 25       ``FastSigmoid(k)``
 Norse, ``superspike`` with ``alpha=k``, k = 100   ``FastSigmoid(k)``
 snnTorch, ``atan(alpha=a)``, a = 2                ``ArcTan(a, dampening=a/2)``
 SpikingJelly, ``ATan(alpha=a)``, a = 2            ``ArcTan(a, dampening=a/2)``
+SpikingJelly, ``Sigmoid(alpha=a)``, a = 4         ``Sigmoid(a, dampening=a/4)``
 Norse, ``triangle`` with ``alpha=a, beta=b``      ``Triangle(a, dampening=b)``
 SLAYER with theta = 1, ``tauRho, scaleRho``       ``Exponential(1/tauRho, scaleRho/tauRho)``
 ================================================  ========================================
@@ -55,7 +57,7 @@ from neurodyn.units import (
     to_si,
 )
 
-__all__ = ["ArcTan", "Exponential", "FastSigmoid", "Surrogate", "Triangle"]
+__all__ = ["ArcTan", "Exponential", "FastSigmoid", "Sigmoid", "Surrogate", "Triangle"]
 
 #: Before the names of a surrogate's numbers in compiled code, where they are scalars like any
 #: parameter: another slope needs no other code. No variable's name begins with an underscore.
@@ -174,6 +176,21 @@ class Exponential(Surrogate):
     slope: float | Quantity = 1.0
 
     formula = "dampening*exp(-slope*abs(x))"
+
+
+@dataclass(frozen=True)
+class Sigmoid(Surrogate):
+    """``4 dampening s (1 - s)`` with ``s = 1/(1 + exp(-slope x))``, that of the logistic function.
+
+    The derivative of s itself has ``dampening = slope/4``, which is the default.
+
+    Source: Fang et al. (2023), Science Advances 9, eadi1480 (SpikingJelly).
+    """
+
+    slope: float | Quantity = 4.0
+
+    # of |x|, which is the same and does not overflow
+    formula = "4*dampening*exp(-slope*abs(x))/(1 + exp(-slope*abs(x)))**2"
 
 
 _CHOICE = ", ".join(f"nd.surrogates.{c.__name__}(...)" for c in Surrogate.__subclasses__())

@@ -10,7 +10,7 @@ import pickle
 import brian2
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, special
 
 import neurodyn as nd
 from neurodyn import surrogates
@@ -24,6 +24,9 @@ SHAPES = {
     surrogates.ArcTan(slope=0.5, dampening=2.0): lambda x: 2 / (1 + (np.pi * 0.5 * x / 2) ** 2),
     surrogates.Triangle(slope=0.25, dampening=0.6): lambda x: 0.6 * np.maximum(0, 1 - abs(x) / 4),
     surrogates.Exponential(slope=3.0, dampening=1.5): lambda x: 1.5 * np.exp(-3 * abs(x)),
+    surrogates.Sigmoid(slope=3.0, dampening=0.7): lambda x: (
+        2.8 * special.expit(3 * x) * special.expit(-3 * x)
+    ),
 }
 POINTS = np.array(
     [-np.inf, -300, -4, -3.9, -1, -0.3, -1e-6, -0.0, 0, 1e-6, 0.3, 1, 3.9, 4, 5, 300, np.inf, np.nan]
@@ -77,6 +80,7 @@ def test_defaults_are_those_of_the_sources():
         (surrogates.ArcTan(), 1 / (1 + (np.pi * x) ** 2)),  # Fang et al. (2021)
         (surrogates.Triangle(), 0.3 * np.maximum(0, 1 - abs(x))),  # Bellec et al. (2018)
         (surrogates.Exponential(), np.exp(-abs(x))),
+        (surrogates.Sigmoid(), 4 * special.expit(4 * x) * special.expit(-4 * x)),  # SpikingJelly
     ):
         np.testing.assert_allclose(surrogate.derivative(x), wanted, rtol=1e-15)
 
@@ -87,6 +91,7 @@ def test_conversions_from_other_conventions():
         (surrogates.ArcTan(a, dampening=a / 2), a / 2 / (1 + (np.pi / 2 * a * x) ** 2)),
         (surrogates.Triangle(a, dampening=b), b * np.maximum(0, 1 - a * abs(x))),
         (surrogates.Exponential(1 / tau, b / tau), b / tau * np.exp(-abs(x) / tau)),
+        (surrogates.Sigmoid(a, dampening=a / 4), a * special.expit(a * x) * special.expit(-a * x)),
     ):
         np.testing.assert_allclose(surrogate.derivative(x), elsewhere, rtol=1e-14)
 
@@ -94,7 +99,7 @@ def test_conversions_from_other_conventions():
 @pytest.mark.parametrize("kind", surrogates.Surrogate.__subclasses__())
 def test_the_dampening_that_makes_the_area_one(kind):
     slope = 3.0
-    dampening = slope if kind is surrogates.Triangle else slope / 2
+    dampening = slope * {surrogates.Triangle: 1, surrogates.Sigmoid: 0.25}.get(kind, 0.5)
     half, _ = integrate.quad(kind(slope, dampening).derivative, 0, np.inf, limit=200)
     assert half == pytest.approx(0.5, rel=1e-7)
 
