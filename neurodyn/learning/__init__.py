@@ -3,13 +3,16 @@
 `bptt` finds the gradients of a loss (`MeanSquaredError`, `CrossEntropy`, or any function of what is
 recorded) by anything in a network; `Unrolled` is a network made ready for that many times. `train`
 trains a network on a task, with an optimiser (`Adam`, `SGD`, ...), constraints (`Positive`,
-`Orthogonal`, ...) and regularisers (`L2`, `ActivityL2`, ...).
+`Orthogonal`, ...) and regularisers (`L2`, `ActivityL2`, ...). `HebbianSubspace` and
+`ProjectOut` keep what was learned while something else is.
 """
 
 from neurodyn.learning.clipping import ClipNorm, ClipValue
 from neurodyn.learning.gradients import Gradients, bptt
+from neurodyn.learning.hebbian_subspace import HebbianSubspace, ProjectOut
 from neurodyn.learning.losses import CrossEntropy, Loss, MeanSquaredError, WeightedSum
 from neurodyn.learning.matrix_parametrisations import (
+    BlockDiagonal,
     Contracting,
     FixedRank,
     NegativeFeedback,
@@ -53,6 +56,7 @@ __all__ = [
     "ActivityL2",
     "Adam",
     "AdamW",
+    "BlockDiagonal",
     "Bounded",
     "ClipNorm",
     "ClipValue",
@@ -65,6 +69,7 @@ __all__ = [
     "Exponential",
     "FixedRank",
     "Gradients",
+    "HebbianSubspace",
     "LinearWarmUp",
     "Loss",
     "Masked",
@@ -76,6 +81,7 @@ __all__ = [
     "Parametrisation",
     "Penalty",
     "Positive",
+    "ProjectOut",
     "RMSprop",
     "SkewSymmetric",
     "SpectralNorm",

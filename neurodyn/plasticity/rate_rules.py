@@ -98,7 +98,15 @@ def oja(*, eta: Any, pre: str = "r", post: str = "r", bounds: Bounds = None) -> 
     return Plasticity(f"dw/dt = eta*{y}*({x} - {y}*w)", bounds=bounds, eta=eta)
 
 
-def oja_subspace(*, eta: Any, pre: str = "r", post: str = "r", bounds: Bounds = None) -> Plasticity:
+def oja_subspace(
+    *,
+    eta: Any,
+    tau_average: Any = None,
+    largest: Any = None,
+    pre: str = "r",
+    post: str = "r",
+    bounds: Bounds = None,
+) -> Plasticity:
     r"""Oja's subspace rule, dw_ij/dt = eta y_i (x_j - sum over k of w_kj y_k).
 
     For linear units, y = W x, the rows of W become an orthonormal basis of the principal subspace
@@ -107,7 +115,13 @@ def oja_subspace(*, eta: Any, pre: str = "r", post: str = "r", bounds: Bounds = 
     Parameters
     ----------
     eta : float, array_like or Quantity
-        Learning rate.
+        Learning rate. A unit all of whose synapses have 0 is frozen: others learn what it leaves.
+    tau_average : float or Quantity, optional
+        Weights follow a running average of the changes, of this time constant, s: ``dw/dt = eta p``
+        with ``tau_average dp/dt = -p + y_i (x_j - ...)``. Default none. For activities without a
+        unit.
+    largest : float, optional
+        Changes ``y_i (x_j - ...)`` are cut to plus or minus this. For activities without a unit.
     pre, post : str
         Names of the activities in the pre- and the postsynaptic population.
     bounds : (float, float), optional
@@ -116,14 +130,30 @@ def oja_subspace(*, eta: Any, pre: str = "r", post: str = "r", bounds: Bounds = 
     Notes
     -----
     The sum is over the synapses of the presynaptic unit: with sparse weights, over those there are.
+    It is what lateral units send back if the same weights serve both ways. With average and cut it
+    is the rule of Xiao et al. for one pattern at a time; `neurodyn.learning.HebbianSubspace` is
+    that for batches.
 
     References
     ----------
     Karhunen & Oja (1982), Proc 6th ICPR, 53. Oja (1989), Int J Neural Syst 1:61.
     Williams (1985), ICS Report 8501, University of California San Diego.
+    Xiao, Meng, Zhang, He & Lin (2024), ICLR, for averaged changes.
     """
     x, y = _activities(pre, post)
-    return Plasticity(f"dw/dt = eta*{y}*({x} - sum_post(w*{y}))", bounds=bounds, eta=eta)
+    change = f"{y}*({x} - sum_post(w*{y}))"
+    values = {"eta": eta}
+    if largest is not None:
+        change = f"clip({change}, -largest, largest)"
+        values["largest"] = largest
+    if tau_average is None:
+        return Plasticity(f"dw/dt = eta*{change}", bounds=bounds, **values)
+    return Plasticity(
+        f"dp/dt = ({change} - p)/tau_average : 1\ndw/dt = eta*p",
+        bounds=bounds,
+        tau_average=tau_average,
+        **values,
+    )
 
 
 def bcm(

@@ -191,6 +191,29 @@ def test_the_subspace_rule_finds_the_principal_subspace(principal):
     assert_allclose(W @ W.T, np.eye(N_Y), atol=5e-3)
 
 
+def test_averaged_changes_of_the_subspace_rule_by_hand():
+    """With units that are frozen by a learning rate of 0; in steps of Euler, by hand."""
+    random = np.random.default_rng(7)
+    u, W = random.normal(size=(30, N_X)), np.linalg.qr(random.normal(size=(N_X, N_Y)))[0].T
+    eta = np.repeat([0.0, 0.1, 0.1], N_X).reshape(N_Y, N_X)
+    rule = plasticity.oja_subspace(eta=eta, tau_average=10.0, largest=0.5)
+    net = nd.Network(
+        {"X": nd.Population(N_X, "r = u : 1\nu : 1"), "Y": nd.Population(N_Y, LINEAR)},
+        [nd.Coupling("X.r", "Y.I", W, plasticity=rule)],
+    )
+    ds = nd.simulate(net, nd.Euler(1.0), 30.0, inputs={"X.u": u})
+    P, was_cut = np.zeros_like(W), False
+    for x in u:
+        y = W @ x
+        change = np.outer(y, x - W.T @ y)
+        was_cut |= np.abs(change).max() > 0.5
+        W = W + eta * P
+        P = P + (np.clip(change, -0.5, 0.5) - P) / 10
+    assert_allclose(ds["X.r->Y.I.w.final"].values[0], W, rtol=1e-12, atol=1e-14)
+    assert_allclose(ds["X.r->Y.I.p.final"].values[0], P, rtol=1e-12, atol=1e-14)
+    assert was_cut
+
+
 @pytest.mark.parametrize("name, eta", [("bcm", 0.2), ("law_cooper", 0.4)])
 def test_bcm_units_become_selective_for_one_pattern(name, eta):
     """Of n patterns that come in turn, one a step, a unit answers to one by y = theta.
