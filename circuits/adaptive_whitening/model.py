@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from neurodyn.circuits._covariances import check_covariance
+
 from . import frames
 
 if TYPE_CHECKING:
@@ -157,9 +159,10 @@ def optimal_gains(W: np.ndarray, C: np.ndarray, leak: float = 1.0) -> np.ndarray
     ``Gram2 = (W^T W) o (W^T W)``, element-wise square. They solve
     ``leak I + W diag(g) W^T = C^1/2`` in the least-squares (Frobenius) sense: exactly when the
     ``w_i w_i^T`` span the symmetric matrices, or whenever ``C^1/2 - leak I`` lies in their span.
-    Gram2 is singular for K > N (N + 1) / 2; the gains of least norm are returned then.
+    Gram2 is singular for K > N (N + 1) / 2; the gains of least norm are returned then. Raises
+    ValueError if `C` is no covariance: not symmetric, or with a negative eigenvalue.
     """
-    W = np.asarray(W, float)
+    W, C = np.asarray(W, float), check_covariance(C)
     N, K = W.shape[-2:]
     gap = psd_sqrt(C) - leak * np.eye(N)
     right = interneuron_variance(W, gap)
