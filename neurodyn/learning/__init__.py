@@ -13,6 +13,7 @@ from neurodyn.learning.hebbian_subspace import HebbianSubspace, ProjectOut
 from neurodyn.learning.losses import CrossEntropy, Loss, MeanSquaredError, WeightedSum
 from neurodyn.learning.matrix_parametrisations import (
     BlockDiagonal,
+    BlockDiagonal,
     Contracting,
     FixedRank,
     NegativeFeedback,
@@ -56,6 +57,7 @@ __all__ = [
     "ActivityL2",
     "Adam",
     "AdamW",
+    "BlockDiagonal",
     "BlockDiagonal",
     "Bounded",
     "ClipNorm",

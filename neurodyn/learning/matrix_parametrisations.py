@@ -363,6 +363,76 @@ class Contracting(Parametrisation):
 
 
 @dataclass(frozen=True, eq=False)
+class BlockDiagonal(Parametrisation):
+    """Square blocks of equal size on the diagonal, each constrained by itself; else 0.
+
+    Parameters
+    ----------
+    block : Parametrisation or sequence of Parametrisation
+        Of every block, or one for each; `raw` is theirs, stacked: (block, ...).
+    n_blocks : int
+        Must divide the number of rows.
+
+    Examples
+    --------
+    Modules of a network of networks, each contracting, without coupling:
+
+    >>> import neurodyn as nd, numpy as np
+    >>> modules = nd.learning.BlockDiagonal(nd.learning.Contracting(), 4)
+    >>> modules.to_value(np.ones((4, 2, 2))).shape
+    (8, 8)
+    """
+
+    block: Any
+    n_blocks: int
+
+    def __post_init__(self):
+        checked_count(self.n_blocks, "n_blocks")
+        blocks = self.block
+        blocks = (blocks,) * self.n_blocks if isinstance(blocks, Parametrisation) else tuple(blocks)
+        if len(blocks) != self.n_blocks or not all(isinstance(b, Parametrisation) for b in blocks):
+            raise ValueError(
+                f"`block` must be a Parametrisation, or one for each of the {self.n_blocks} blocks;"
+                f" got {self.block!r}"
+            )
+        object.__setattr__(self, "block", blocks)
+
+    def _split(self, value: np.ndarray) -> list[np.ndarray]:
+        _check_square(value, self)
+        n, rest = divmod(len(value), self.n_blocks)
+        if rest or not n:
+            raise ValueError(
+                f"`n_blocks` = {self.n_blocks} must divide the number of rows, {len(value)}"
+            )
+        return [value[k : k + n, k : k + n] for k in range(0, len(value), n)]
+
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        n = len(parts[0])
+        whole = np.zeros((self.n_blocks * n,) * 2, parts[0].dtype)
+        for block, part in zip(self._split(whole), parts, strict=True):
+            block[:] = part
+        return whole
+
+    def fitted(self, value):
+        blocks = zip(self.block, self._split(value), strict=True)
+        return replace(self, block=tuple(p.fitted(v) for p, v in blocks))
+
+    def to_value(self, raw):
+        return self._joined([p.to_value(r) for p, r in zip(self.block, raw, strict=True)])
+
+    def to_raw(self, value):
+        parts = self._split(value)
+        outside = (value != 0) & (self._joined([np.ones_like(part) for part in parts]) == 0)
+        if outside.any():
+            raise self._broken("all outside the diagonal blocks must be 0", value, outside)
+        return np.stack([p.to_raw(v) for p, v in zip(self.block, parts, strict=True)])
+
+    def pull_back(self, raw, gradient):
+        parts = zip(self.block, raw, self._split(gradient), strict=True)
+        return np.stack([p.pull_back(r, g) for p, r, g in parts])
+
+
+@dataclass(frozen=True, eq=False)
 class NegativeFeedback(Parametrisation):
     """Coupling of contracting modules that keeps them so: ``L = B - P^-1 B^T P``.
 

@@ -7,6 +7,7 @@ from scipy.linalg import block_diag
 
 import neurodyn as nd
 from neurodyn.learning.matrix_parametrisations import (
+    BlockDiagonal,
     Contracting,
     FixedRank,
     NegativeFeedback,
@@ -81,6 +82,11 @@ CASES = {
     "contracting": (Contracting(1.5, F), 2 * SQUARE, lambda W: contracts(W, F, 1.5)),
     "contracting, metric": (
         Contracting(1.0, F, train_metric=True), RNG.normal(size=(N + 1, N)), lambda W: True
+    ),
+    "blocks": (
+        BlockDiagonal([Contracting(1.0), SpectralNormBound(2.0)], 2),
+        RNG.normal(size=(2, 2, 2)),
+        lambda W: np.linalg.norm(W[:2, :2], 2) < 1 and not W[2:, :2].any() and not W[:2, 2:].any(),
     ),
     "feedback": (
         NegativeFeedback(LOWER, P), SQUARE, lambda L: np.allclose(P @ L + L.T @ P, 0, atol=1e-12)
@@ -191,6 +197,9 @@ def test_float32_stays_float32(name):
         (SpectralNormBound(1.0), np.eye(N), "largest singular value must be below 1; it is 1"),
         (Contracting(2.0), 0.6 * np.eye(N), r"below 1/slope = 0.5; it is 0.6"),
         (NegativeFeedback(LOWER), np.ones((N, N)), "NegativeFeedback: it must be B - P"),
+        (BlockDiagonal(Symmetric(), 2), np.eye(4)[::-1], r"outside the diagonal blocks must be 0; got 1 at \[0, 3\]"),
+        (BlockDiagonal(Symmetric(), 3), np.eye(4), "`n_blocks` = 3 must divide the number of rows, 4"),
+        (BlockDiagonal(Contracting(), 2), np.eye(4), "spectral norm must be below"),
     ],
 )  # fmt: skip
 def test_a_value_that_breaks_the_constraint_is_named(p, value, message):
@@ -209,8 +218,17 @@ def test_a_value_that_breaks_the_constraint_is_named(p, value, message):
         (lambda: Orthogonal("qr"), '`map` must be "exponential" or "cayley"'),
         (lambda: SpectralNormBound(0.0), "`bound` must be positive"),
         (lambda: NegativeFeedback(np.ones((2, 2))), "must not be True at both"),
+        (lambda: BlockDiagonal([Symmetric()], 2), "or one for each of the 2 blocks"),
     ],
 )
 def test_parametrisations_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_each_block_starts_from_its_own_base():
+    W = np.zeros((4, 4))
+    W[:2, :2], W[2:, 2:] = [[0, 1], [1, 0]], [[0.6, -0.8], [0.8, 0.6]]
+    p = BlockDiagonal(Orthogonal(), 2).fitted(W)
+    np.testing.assert_array_equal(p.to_raw(W), np.zeros((2, 2, 2)))
+    np.testing.assert_array_equal(p.to_value(p.to_raw(W)), W)
