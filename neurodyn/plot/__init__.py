@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurodyn.plot.activity import MAX_LINES, distribution, heatmap, phase, traces, unit_dimension
+from neurodyn.plot.contraction import contraction_distance
 from neurodyn.plot.dynamics import basins, bifurcation_diagram, limit_cycle, phase_plane
 from neurodyn.plot.equilibria import fixed_points, jacobian_spectrum
 from neurodyn.plot.geometry import (
@@ -44,6 +45,7 @@ __all__ = [
     "autocovariance_theory",
     "basins",
     "bifurcation_diagram",
+    "contraction_distance",
     "covariance_ellipse",
     "cumulative_variance",
     "distribution",
