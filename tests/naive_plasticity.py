@@ -15,7 +15,8 @@ import numpy as np
 from neurodyn.units import to_si
 
 _FUNCTIONS = {name: getattr(np, name) for name in ("exp", "sqrt", "tanh", "abs", "clip")}
-_FUNCTIONS |= {"second": 1.0, "ms": 1e-3, "Hz": 1.0, "mV": 1e-3, "volt": 1.0, "int": int}
+_FUNCTIONS |= {"second": 1.0, "ms": 1e-3, "Hz": 1.0, "mV": 1e-3, "volt": 1.0}
+_FUNCTIONS["int"] = lambda condition: np.multiply(condition, 1)  # of arrays, too
 _FUNCTIONS["relu"] = lambda x: np.maximum(x, 0)
 
 

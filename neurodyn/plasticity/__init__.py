@@ -1,10 +1,12 @@
 """Rules by which weights change: `Plasticity`, and rules of the literature ready to use.
 
 Spikes: `pair_stdp`, `triplet_stdp`, `tsodyks_markram` (short-term), `inhibitory_stdp`,
-`reward_modulated_stdp`. Rates: `hebb`, `anti_hebb`, `oja`, `oja_subspace`, `bcm`. Either:
+`reward_modulated_stdp`. Rates: `hebb`, `anti_hebb`, `oja`, `oja_subspace`, `bcm`,
+`covariance_rule`, and with a third factor `three_factor`, `exploratory_hebb`. Either:
 `synaptic_scaling`.
 """
 
+from neurodyn.plasticity.modulated_rules import covariance_rule, exploratory_hebb, three_factor
 from neurodyn.plasticity.rate_rules import (
     anti_hebb,
     bcm,
@@ -28,6 +30,8 @@ __all__ = [
     "Plasticity",
     "anti_hebb",
     "bcm",
+    "covariance_rule",
+    "exploratory_hebb",
     "hebb",
     "inhibitory_stdp",
     "oja",
@@ -35,6 +39,7 @@ __all__ = [
     "pair_stdp",
     "reward_modulated_stdp",
     "synaptic_scaling",
+    "three_factor",
     "triplet_stdp",
     "tsodyks_markram",
 ]
