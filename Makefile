@@ -77,7 +77,7 @@ docs: .venv/.installed-docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf build dist demo runs docs/_build docs/generated docs/jupyter_execute neurodyn.egg-info \
+	rm -rf build dist demo runs reproduction docs/_build docs/generated docs/jupyter_execute neurodyn.egg-info \
 	  .pytest_cache .ruff_cache .hypothesis .mypy_cache .coverage
 	find neurodyn circuits analyses data tests benchmarks tutorials -name __pycache__ -prune \
 	  -exec rm -rf {} +

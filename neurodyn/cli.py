@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -189,17 +190,20 @@ def _failure(error: Exception, has_settings: bool, traceback: bool) -> int:
 def _report(result: RunResult) -> None:
     from neurodyn.experiments.claims_table import outcomes_table, summary
 
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-    def style(word: str) -> str:
-        return click.style(word, fg="green" if word == "PASS" else "red") if colour else word
-
+    style = _style()
     if result.outcomes:
         click.echo("\n" + outcomes_table(result.outcomes, _width(), style))
     click.echo("\n" + _filled(summary([result])))
     if result.folder:
         names = sorted(path.name for path in result.folder.iterdir() if path.name[0] != ".")
         click.echo(f"Written to {result.folder}{os.sep}: {', '.join(names)}")
+
+
+def _style() -> Callable[[str], str]:
+    """Colours the words PASS and FAIL on a terminal."""
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return str
+    return lambda word: click.style(word, fg="green" if word == "PASS" else "red")
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -223,6 +227,43 @@ def _check_known(circuit: Circuit, chosen: list[str], settings: dict[str, Any]) 
     for name in settings:
         if name not in known:
             raise InputError(unknown(name, sorted(known), f"setting of {circuit.name}", "settings"))
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[CIRCUIT]...")
+@click.option("--size", type=click.Choice(SIZES), default="fast", show_default=True,
+              help="Seconds, or as the papers have it.")
+@click.option("--out", "-o", metavar="DIR", default="reproduction", show_default=True,
+              help="Folder for the page and the runs.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def reproduce(names: tuple[str, ...], size: str, out: str, quiet: bool) -> int:
+    """Run every experiment of every circuit, check all claims, write one page.
+
+    The page is index.html (one file that opens anywhere) and README.md, in the folder. It is
+    written anew after each experiment, so that an interrupt leaves what is done.
+    """
+    import matplotlib
+
+    from neurodyn.experiments.reproduction import attempts
+    from neurodyn.experiments.reproduction_page import claim_lines, closing, write_pages
+
+    matplotlib.use("Agg")
+
+    def announce(name: str, experiment: str, number: int, count: int) -> None:
+        click.echo(f"[{number}/{count}] {name}: {experiment}, size {size}", err=True)
+
+    done = []
+    folder, style = Path(out), _style()
+    for attempt in attempts(names or None, size, folder, None if quiet else announce):
+        done.append(attempt)
+        for line in claim_lines(attempt):
+            click.echo(style(line[:4]) + line[4:])
+        write_pages(done, folder, is_whole=False)
+    write_pages(done, folder)
+    click.echo(f"\n{closing(done)}\nWritten to {folder}{os.sep}: index.html, README.md")
+    if any(attempt.error is not None for attempt in done):
+        return FAILED
+    return OK if all(attempt.passed for attempt in done) else CLAIM_FAILED
 
 
 for command in COMMANDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from neurodyn.experiments.claims import SIZES, Claim, Outcome, format_number
@@ -11,7 +11,8 @@ from neurodyn.experiments.claims import SIZES, Claim, Outcome, format_number
 if TYPE_CHECKING:
     from neurodyn.experiments import Circuit, RunResult
 
-_HEAD = ("claim", "published", "accepted", "measured", "source")
+#: What each row of a table of outcomes says, after the verdict.
+HEAD = ("claim", "published", "accepted", "measured", "source")
 #: No column but the first, the claim, is wider than this, in characters.
 _WIDEST = 28
 
@@ -44,7 +45,35 @@ def outcomes_table(
         Colours the words PASS and FAIL.
     """
     verdicts = ["", *map(_verdict, outcomes)]
-    return _aligned([_HEAD, *map(_cells, outcomes)], width, verdicts, style)
+    return _aligned([HEAD, *map(_cells, outcomes)], width, verdicts, style)
+
+
+def one_line(where: str, outcome: Outcome) -> str:
+    """A claim on one line, however long it is.
+
+    Parameters
+    ----------
+    where : str
+        The circuit and its experiment.
+    outcome : Outcome
+    """
+    text, published, accepted, measured, source = _cells(outcome)
+    return (
+        f"{_verdict(outcome)}  {where}  {text}: published {published}, measured {measured}, "
+        f"accepted {accepted} [{source}]"
+    )
+
+
+def outcome_rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
+    """The verdict and the cells of `HEAD` for each outcome."""
+    return [[_verdict(outcome), *_cells(outcome)] for outcome in outcomes]
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, whatever is in its cells."""
+    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in (head, *cells)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
 def claims_table(claims: Sequence[Claim], width: int = 100) -> str:
@@ -103,10 +132,6 @@ def markdown(circuit: Circuit, result: RunResult) -> str:
         f"Circuit `{circuit.name}`, experiment `{result.experiment}`, "
         f"size `{result.size}`{settings}.",
         summary([result]),
-        "| | " + " | ".join(_HEAD) + " |\n|---|" + "---|" * len(_HEAD),
+        markdown_table(("", *HEAD), outcome_rows(result.outcomes)),
     ]
-    rows = []
-    for outcome in result.outcomes:
-        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in _cells(outcome)]
-        rows.append(f"| {_verdict(outcome)} | " + " | ".join(cells) + " |")
-    return "\n\n".join(lines) + "\n" + "\n".join(rows)
+    return "\n\n".join(lines)

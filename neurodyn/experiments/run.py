@@ -127,9 +127,9 @@ def run_experiment(
     if experiment not in circuit.experiments:
         kind = f"experiment of {circuit.name}"
         raise InputError(unknown(experiment, circuit.experiments, kind, "experiments"))
-    _check_choice("size", size, SIZES)
+    check_choice("size", size, SIZES)
     for suffix in formats:
-        _check_choice("formats", suffix, ("nc", "zarr"))
+        check_choice("formats", suffix, ("nc", "zarr"))
     if "size" in settings:
         raise InputError("`size` is not among the settings: give it by itself (--size full)")
     arguments = convert(circuit.parameters(experiment), settings, f"{circuit.name} {experiment}")
@@ -162,7 +162,8 @@ def run_experiment(
     return result if folder is None else _keep(circuit, result, folder, formats)
 
 
-def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a value that is none of the known ones."""
     if value not in known:
         raise InputError(f"`{name}` must be {' or '.join(known)}; got {value!r}")
 
