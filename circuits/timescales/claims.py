@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FULL = ("full",)
-SMALL = "64 units and 40 epochs here, 60 for parity; 500 and up to 1000 in the paper"
+SMALL = "64 units and 30 to 60 epochs here, 500 and up to 1000 in the paper"
 
 
 def learned(ds: xr.Dataset, heads: str, n: int) -> None:

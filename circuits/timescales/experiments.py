@@ -100,7 +100,7 @@ def fixed_leaks(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: 
     Parameters
     ----------
     size : {"fast", "full"}
-        1 network and 10 epochs, or 5 networks and 40 epochs, for each time constant.
+        1 network and 10 epochs, or 5 networks and 30 epochs, for each time constant.
     taus : tuple of float
         Fixed time constants, steps.
     rng, seeds, epochs, units, batch, steps, tests, last, progress
@@ -113,7 +113,7 @@ def fixed_leaks(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: 
     """
     import xarray as xr
 
-    seeds, epochs = _amounts(size, seeds, epochs, {"fast": (1, 10), "full": (5, 40)})
+    seeds, epochs = _amounts(size, seeds, epochs, {"fast": (1, 10), "full": (5, 30)})
     conditions: list[float | None] = [*taus, None]
     plans = [Curriculum("parity", "multi", tau=tau, epochs=epochs, last=last, units=units,
                         batch=batch, steps=steps, tests=tests) for tau in conditions]
