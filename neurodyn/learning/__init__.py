@@ -5,14 +5,20 @@ recorded) by anything in a network; `Unrolled` is a network made ready for that 
 trains a network on a task, with an optimiser (`Adam`, `SGD`, ...), constraints (`Positive`,
 `Orthogonal`, ...) and regularisers (`L2`, `ActivityL2`, ...). `HebbianSubspace` and
 `ProjectOut` keep what was learned while something else is.
+
+Local rules are scikit-learn's estimators, see `neurodyn.learning.local`: `Oja`, `GHA`, `FORCE`,
+`NodePerturbation`, `PredictiveCoding`, `EvolutionStrategy` and others.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from neurodyn.learning.clipping import ClipNorm, ClipValue
 from neurodyn.learning.gradients import Gradients, bptt
 from neurodyn.learning.hebbian_subspace import HebbianSubspace, ProjectOut
 from neurodyn.learning.losses import CrossEntropy, Loss, MeanSquaredError, WeightedSum
 from neurodyn.learning.matrix_parametrisations import (
-    BlockDiagonal,
     BlockDiagonal,
     Contracting,
     FixedRank,
@@ -49,7 +55,33 @@ from neurodyn.learning.trained import EarlyStopping, StepReport, Trained, Traini
 from neurodyn.learning.training import train
 from neurodyn.learning.unrolled import Unrolled
 
+if TYPE_CHECKING:
+    from neurodyn.learning.local import (
+        BCM,
+        FORCE,
+        GHA,
+        AntiHebbianDecorrelation,
+        CompetitiveLearning,
+        CovarianceRule,
+        DelayedRewardHebb,
+        EvolutionStrategy,
+        ExploratoryHebb,
+        FoldiakCoding,
+        NodePerturbation,
+        NormalisedHebb,
+        Oja,
+        OjaSubspace,
+        PlasticityLearner,
+        PredictiveCoding,
+        RaoBallard,
+        RecursiveLeastSquares,
+        evolution_gradient,
+    )
+
 __all__ = [
+    "BCM",
+    "FORCE",
+    "GHA",
     "L1",
     "L2",
     "SGD",
@@ -57,19 +89,25 @@ __all__ = [
     "ActivityL2",
     "Adam",
     "AdamW",
-    "BlockDiagonal",
+    "AntiHebbianDecorrelation",
     "BlockDiagonal",
     "Bounded",
     "ClipNorm",
     "ClipValue",
+    "CompetitiveLearning",
     "Constant",
     "Contracting",
     "Cosine",
+    "CovarianceRule",
     "CrossEntropy",
     "DalesLaw",
+    "DelayedRewardHebb",
     "EarlyStopping",
+    "EvolutionStrategy",
+    "ExploratoryHebb",
     "Exponential",
     "FixedRank",
+    "FoldiakCoding",
     "Gradients",
     "HebbianSubspace",
     "LinearWarmUp",
@@ -77,14 +115,22 @@ __all__ = [
     "Masked",
     "MeanSquaredError",
     "NegativeFeedback",
+    "NodePerturbation",
+    "NormalisedHebb",
+    "Oja",
+    "OjaSubspace",
     "OnPattern",
     "Optimiser",
     "Orthogonal",
     "Parametrisation",
     "Penalty",
+    "PlasticityLearner",
     "Positive",
+    "PredictiveCoding",
     "ProjectOut",
     "RMSprop",
+    "RaoBallard",
+    "RecursiveLeastSquares",
     "SkewSymmetric",
     "SpectralNorm",
     "SpectralNormBound",
@@ -102,5 +148,37 @@ __all__ = [
     "VanishingGradient",
     "WeightedSum",
     "bptt",
+    "evolution_gradient",
     "train",
 ]
+
+#: What needs scikit-learn, whose import takes a second: imported when it is first used.
+_LOCAL = (
+    "BCM",
+    "FORCE",
+    "GHA",
+    "AntiHebbianDecorrelation",
+    "CompetitiveLearning",
+    "CovarianceRule",
+    "DelayedRewardHebb",
+    "EvolutionStrategy",
+    "ExploratoryHebb",
+    "FoldiakCoding",
+    "NodePerturbation",
+    "NormalisedHebb",
+    "Oja",
+    "OjaSubspace",
+    "PlasticityLearner",
+    "PredictiveCoding",
+    "RaoBallard",
+    "RecursiveLeastSquares",
+    "evolution_gradient",
+)
+
+
+def __getattr__(name: str):
+    if name not in _LOCAL:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from neurodyn.learning import local
+
+    return getattr(local, name)

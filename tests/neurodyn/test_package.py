@@ -71,8 +71,9 @@ def test_every_public_name_is_there(name):
 
 def test_no_analysis_has_the_name_of_a_module():
     """Else importing the module would put it in the place of the function."""
-    modules = {path.stem for path in (ROOT / "analyses").glob("*.py")}
-    assert not modules & set(nd.analyses._EXPORTS)
+    modules = {path.stem for path in (ROOT / "analyses").rglob("*.py")}
+    folders = {path.name for path in (ROOT / "analyses").iterdir() if path.is_dir()}
+    assert not (modules | folders) & set(nd.analyses._EXPORTS)
 
 
 def test_type_checkers_see_the_same_names():
@@ -165,9 +166,8 @@ def test_every_import_is_declared():
     used -= set(sys.stdlib_module_names) | {"neurodyn"}
     distributions = metadata.packages_distributions()
     needed = {distributions.get(name, [name])[0].lower() for name in used}
-    # xarray writes netCDF with h5netcdf, which needs h5py; of scikit-learn only the photographs
-    # are used, as files
-    indirect = {"h5netcdf", "h5py", "scikit-learn"}
+    # xarray writes netCDF with h5netcdf, which needs h5py
+    indirect = {"h5netcdf", "h5py"}
     assert needed - declared == set()
     assert declared - needed <= indirect
 
