@@ -16,15 +16,14 @@ ones do (`fixed_leaks`); without a curriculum large N are not learned at all (`n
 
 What we changed. The paper trains 500 units with batches of 256 in epochs of 600 steps for up to
 1000 epochs, days on a GPU, and comes to N = 35 and 100 in parity. Here 64 units learn with batches
-of 64 in 40 epochs of 300 steps (60 for parity, where single-head networks are slow), and come to
-N = 9 and 20. At such N the time constants of parity do not rise again under either curriculum;
-those of delayed match do, earlier than in the paper, and show the dichotomy. The paper's size is a
-matter of settings, for a cluster: ``neurodyn run timescales -s units=500 -s batch=256 -s steps=600
--s tests=50 -s epochs=1000 -s seeds=4 -s compare_at=30``. The gradient of the diagonal of the
-recurrent weights, which are 0, is 0 here; in the authors' code it counts when gradients are
-clipped. Fitted timescales go up to ten times the last lag, 300 steps, instead of 100. Left out:
-sliding windows of heads, networks of several layers, inputs that last several steps, GRUs and
-LSTMs.
+of 64 in 40 epochs of 300 steps, and come to N = 8 and 17. At such N the time constants of parity do
+not rise again under either curriculum; those of delayed match do, earlier than in the paper, and
+show the dichotomy. The paper's size is a matter of settings, for a cluster: ``neurodyn run
+timescales -e parity -s units=500 -s batch=256 -s steps=600 -s tests=50 -s epochs=1000 -s seeds=4
+-s compare_at=30 -s probe_steps=100000``. The gradient of the diagonal of the recurrent weights,
+which are 0, is 0 here; in the authors' code it counts when gradients are clipped. Fitted timescales
+go up to ten times the last lag, 300 steps, instead of 100. Left out: sliding windows of heads,
+networks of several layers, inputs that last several steps, GRUs and LSTMs.
 """
 
 from neurodyn.experiments import Circuit

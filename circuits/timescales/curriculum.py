@@ -47,6 +47,8 @@ class Curriculum:
     epochs : int
     start, last : int
         The first N, and the one with which training ends when it is learned.
+    assured : int
+        A network that has not learned this N in its epochs gets as many again, until it has.
     tau : float, optional
         Time constant of all units, which is then not trained.
     leak : {"inside", "outside"}
@@ -64,6 +66,7 @@ class Curriculum:
     epochs: int = 1000
     start: int = 2
     last: int = HEADS + 1
+    assured: int = 0
     tau: float | None = None
     leak: Leak = "inside"
     learning_rate: float = 0.05
@@ -79,6 +82,7 @@ class Curriculum:
             checked_count(getattr(self, name), name)
         checked_count(self.start, "start", 2)
         checked_count(self.last, "last", self.start)
+        checked_count(self.assured, "assured", 0)
         if self.heads == "multi" and self.last - self.start >= HEADS:
             raise ValueError(f"`last` must be below {self.start + HEADS}, as there are {HEADS} "
                              f"heads; got {self.last}")
@@ -127,6 +131,10 @@ class Course:
         """The largest N that was learned; 1 if none was."""
         return max(self.stages, default=1)
 
+    def reached_by(self, epoch: int) -> int:
+        """The largest N that was learned by the end of an epoch; 1 if none was."""
+        return max((n for n, stage in self.stages.items() if stage.epoch <= epoch), default=1)
+
 
 def task_for(name: str, n: tuple[int, ...] | int, **settings: Any) -> Any:
     """The task of `neurodyn.tasks`."""
@@ -156,7 +164,9 @@ def train(
     n = curriculum.start
     learner.begin(n)
     with one_blas_thread():
-        for epoch in range(1, curriculum.epochs + 1):
+        for epoch in range(1, 2 * curriculum.epochs + 1):
+            if epoch > curriculum.epochs and n > curriculum.assured:
+                break
             ns.append(n)
             diverged = not learner.epoch()
             if diverged:

@@ -33,13 +33,14 @@ def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int |
     Parameters
     ----------
     size : {"fast", "full"}
-        1 network and 12 epochs, or 5 networks and 60 epochs, for each curriculum.
+        1 network and 12 epochs, or 5 networks and 40 epochs, for each curriculum.
     rng : int
         Seed of everything.
     seeds, epochs : int, optional
         Networks of each curriculum, and epochs of each.
     compare_at : int, optional
-        The N at which networks are compared and damaged; default 5 or 8.
+        The N at which networks are compared and damaged; default 5 or 8. A network that has not
+        learned it in its epochs gets as many again, which do not count for the largest N.
     units, batch, steps, tests : int
         Units; trials of a step; steps and test batches of an epoch. The paper has 500, 256, 600 and
         50, 1000 epochs and 4 networks, which takes a cluster.
@@ -58,7 +59,7 @@ def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int |
     xarray.Dataset
         Timescales, weights and epochs by N; memory for earlier N; accuracy of damaged networks.
     """
-    amounts = _amounts(size, seeds, epochs, {"fast": (1, 12), "full": (5, 60)})
+    amounts = _amounts(size, seeds, epochs, {"fast": (1, 12), "full": (5, 40)})
     at = _settled(compare_at, {"fast": 5, "full": 8}[size])
     return _curricula("parity", size, rng, *amounts, at, probe_steps, progress, units=units,
                       batch=batch, steps=steps, tests=tests, last=last, leak=leak)
@@ -170,7 +171,8 @@ def _curricula(task: str, size: str, rng: int, seeds: int, epochs: int, compare_
     compare_at = checked_count(compare_at, "compare_at", 3)
     probe_steps = checked_count(_settled(probe_steps, {"fast": 2000, "full": 5000}[size]),
                                 "probe_steps", 200)
-    plans = [Curriculum(task, heads, epochs=epochs, **training) for heads in HEADS]
+    plans = [Curriculum(task, heads, epochs=epochs, assured=min(compare_at, training["last"]),
+                        **training) for heads in HEADS]
     courses = [list(_trained(plan, rng, seeds, progress)) for plan in plans]
     return examined(plans, courses, compare_at, probe_steps, rng)
 
@@ -193,6 +195,7 @@ def examined(plans: list[Curriculum], courses: list[list[Course]], compare_at: i
     N = np.arange(plans[0].start, largest + 1)
     probed = [n for n in PROBED if n <= largest]
     epochs, seeds = plans[0].epochs, len(courses[0])
+    longest = max(len(course.n) for row in courses for course in row)
     seed = np.random.SeedSequence(rng, spawn_key=(1,))
     streams = [int(one) for one in seed.generate_state(seeds)]
 
@@ -214,12 +217,12 @@ def examined(plans: list[Curriculum], courses: list[list[Course]], compare_at: i
     network, slow_units, integrated, dimension = np.moveaxis(everywhere(asked), -1, 0)
     per_n, per_probe = ("heads", "seed", "N"), ("heads", "seed", "probed")
     return xr.Dataset({
-        "reached": labelled(("heads", "seed"), everywhere(lambda i, k: courses[i][k].reached),
-                            "largest N learned"),
+        "reached": labelled(("heads", "seed"), everywhere(
+            lambda i, k: courses[i][k].reached_by(epochs)), "largest N learned"),
         "diverged": labelled(("heads", "seed"), everywhere(lambda i, k: courses[i][k].diverged),
                              "training ended with numbers that are not finite"),
         "newest": labelled(("heads", "seed", "epoch"), everywhere(
-            lambda i, k: _padded(courses[i][k].n, epochs)), "newest N in training"),
+            lambda i, k: _padded(courses[i][k].n, longest)), "newest N in training"),
         "epochs_needed": labelled(per_n, everywhere(
             lambda i, k: _epochs_needed(courses[i][k], N)), "epochs needed"),
         "tau_mean": labelled(per_n, by_n(lambda s: model.leaks(s.values).mean()),
@@ -244,7 +247,7 @@ def examined(plans: list[Curriculum], courses: list[list[Course]], compare_at: i
             probes.perturbations, (2, len(probes.STRENGTHS))), "relative accuracy"),
     }, {
         "heads": list(HEADS), "seed": np.arange(seeds), "N": N, "probed": probed,
-        "epoch": np.arange(1, epochs + 1), "task_N": np.arange(plans[0].start, compare_at + 1),
+        "epoch": np.arange(1, longest + 1), "task_N": np.arange(plans[0].start, compare_at + 1),
         "ablated": ["none", "fastest", "slowest"], "perturbed": ["weights", "leaks"],
         "strength": list(probes.STRENGTHS),
     }, {"task": plans[0].task, "epochs": epochs, "compare_at": compare_at,

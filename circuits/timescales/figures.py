@@ -81,6 +81,7 @@ def _learning(ax: Axes, ds: xr.Dataset) -> None:
         found = ds.newest.sel(heads=heads)
         ax.plot(ds.epoch, found.T, color=colour, lw=0.9, alpha=0.8)
         ax.plot([], [], color=colour, label=f"{heads}-head")
+    ax.axvline(ds.attrs["epochs"], color=GREY, ls=":", lw=1)
     _whole_numbers(ax.yaxis)
     ax.set(xlabel="epoch", ylabel="newest N in training", title=f"learning, {ds.attrs['task']}")
     ax.legend(loc="upper left")

@@ -7,7 +7,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 import neurodyn as nd
 from neurodyn._blas import one_blas_thread
 from neurodyn.circuits.timescales import CIRCUIT, claims, model, probes
-from neurodyn.circuits.timescales.curriculum import Curriculum, Stage, _labels, _Learner, train
+from neurodyn.circuits.timescales.curriculum import (
+    Course,
+    Curriculum,
+    Stage,
+    _labels,
+    _Learner,
+    train,
+)
 from neurodyn.experiments import load_circuit, run_experiment
 
 SMALL = {"units": 12, "batch": 8, "steps": 3, "tests": 1, "epochs": 1}
@@ -190,6 +197,17 @@ def test_a_course_is_promoted_and_repeats():
 
 
 # ---------------------------------------------------------------------------------- questions
+
+def test_slow_networks_get_as_many_epochs_again():
+    plan = {**SMALL, "batch": 32, "epochs": 2, "start": 9}
+    assert len(train(Curriculum("parity", "multi", **plan), 0).n) == 2
+    course = train(Curriculum("parity", "multi", **plan, assured=9), 0)
+    assert (len(course.n), course.reached) == (4, 1)                 # it learned nothing
+    stages = {n: Stage(n, epoch, 1.0, {}) for n, epoch in ((2, 1), (3, 4), (4, 9))}
+    course = Course(stages)
+    assert [course.reached_by(epoch) for epoch in (0, 1, 8, 9)] == [1, 2, 3, 4]
+    assert course.reached == 4
+
 
 @pytest.fixture(scope="module")
 def comparison():
