@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from neurodyn.analyses.spike_statistics import firing_rates, interspike_intervals, interval_cv
-from neurodyn.analyses.spike_synchrony import synchrony
+from neurodyn.analyses.spikes.statistics import firing_rates, interspike_intervals, interval_cv
+from neurodyn.analyses.spikes.synchrony_measures import synchrony
 from neurodyn.circuits._sheet import BLUE, GREY, RED, labelled, letter, sheet
 from neurodyn.data import load_table
 from neurodyn.experiments import Circuit, Claim, at_least, at_most, between, within

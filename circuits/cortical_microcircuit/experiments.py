@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from neurodyn.analyses.spike_statistics import firing_rates, interspike_intervals
-from neurodyn.analyses.spike_synchrony import synchrony
+from neurodyn.analyses.spikes.statistics import firing_rates, interspike_intervals
+from neurodyn.analyses.spikes.synchrony_measures import synchrony
 from neurodyn.circuits._sheet import labelled
 from neurodyn.recorded_spikes import spike_trains
 from neurodyn.spike_trains import SpikeTrains

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from neurodyn.analyses.spike_statistics import firing_rates, interval_cv
-from neurodyn.analyses.spike_synchrony import rate_spectrum, synchrony
+from neurodyn.analyses.spikes.statistics import firing_rates, interval_cv
+from neurodyn.analyses.spikes.synchrony_measures import rate_spectrum, synchrony
 from neurodyn.circuits._sheet import labelled
 from neurodyn.data import load_table
 from neurodyn.recorded_spikes import spike_trains

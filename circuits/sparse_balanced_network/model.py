@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from neurodyn.analyses.siegert import siegert_cv, siegert_rate
+from neurodyn.analyses.theory.siegert import siegert_cv, siegert_rate
 
 if TYPE_CHECKING:
     import neurodyn as nd

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from neurodyn.analyses.fixed_point_record import FixedPoints
+    from neurodyn.analyses.equilibria.record import FixedPoints
 
 #: Marker, face and edge of each kind: what attracts is filled, what repels is hollow.
 _STYLES: dict[str, dict[str, Any]] = {

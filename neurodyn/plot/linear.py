@@ -14,10 +14,10 @@ from neurodyn.plot.labels import new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neurodyn.analyses.linear_noise import PowerSpectrum
-    from neurodyn.analyses.pseudospectra import Pseudospectrum
-    from neurodyn.analyses.transfer_functions import LinearResponse
-    from neurodyn.analyses.transients import TransientGrowth
+    from neurodyn.analyses.linear.noise import PowerSpectrum
+    from neurodyn.analyses.linear.pseudospectra import Pseudospectrum
+    from neurodyn.analyses.linear.transfer_functions import LinearResponse
+    from neurodyn.analyses.linear.transients import TransientGrowth
 
 #: Curves that still get a label each; those of which each is drawn.
 _MAX_LABELS, _MAX_CURVES = 8, 100

@@ -11,7 +11,7 @@ from neurodyn.plot.labels import new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neurodyn.analyses.lyapunov import LyapunovSpectrum
+    from neurodyn.analyses.lyapunov.exponents import LyapunovSpectrum
 
 
 def lyapunov_spectrum(

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from neurodyn.analyses.dynamic_mean_fields import DynamicMeanField
-    from neurodyn.analyses.lowrank_mean_field import LowRankFixedPoints
-    from neurodyn.analyses.theory_comparison import TheoryComparison
+    from neurodyn.analyses.theory.comparison import TheoryComparison
+    from neurodyn.analyses.theory.dynamic_mean_fields import DynamicMeanField
+    from neurodyn.analyses.theory.lowrank_mean_field import LowRankFixedPoints
     from neurodyn.flow import Flow
 
 

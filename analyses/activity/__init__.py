@@ -1,0 +1,1 @@
+"""What recorded activity shows: timescales, memory, dimensions, representations, geometry."""

@@ -1,0 +1,1 @@
+"""Whether all trajectories come together: contraction rates, metrics, theorems, assemblies."""

@@ -1,0 +1,1 @@
+"""Where a system can rest: fixed points, slow points, their stability and modes."""

@@ -1,0 +1,1 @@
+"""What learning changed: regime, tangent kernel, alignment, forgetting."""

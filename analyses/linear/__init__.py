@@ -1,0 +1,1 @@
+"""What a system does near a point: modes, noise, responses, transients, pseudospectra."""

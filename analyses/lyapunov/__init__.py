@@ -1,0 +1,1 @@
+"""How fast nearby trajectories part: Lyapunov exponents, covariant vectors, dimension, entropy."""

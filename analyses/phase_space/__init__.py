@@ -1,0 +1,1 @@
+"""The phase space as a whole: flow, nullclines, branches, bifurcations, cycles, basins."""

@@ -1,0 +1,1 @@
+"""Statistics of spike trains: rates, intervals, counts, correlations, synchrony."""

@@ -1,0 +1,1 @@
+"""What theory predicts of a circuit: mean fields, Siegert rates, reductions, beside simulation."""
