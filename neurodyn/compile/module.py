@@ -15,6 +15,7 @@ from neurodyn.compile import cache
 from neurodyn.compile.structure import Structure
 
 if TYPE_CHECKING:
+    from neurodyn.compile.sensitivities import WantedSensitivities
     from neurodyn.compile.wanted import Wanted
 
 
@@ -56,10 +57,24 @@ def load_gradients(structure: Structure, wanted: Wanted) -> ModuleType:
     key = f"{structure.key()}\n{wanted.key()}"
     text = cache.load_text("gradients", key)
     if text is None:
-        from neurodyn.compile.adjoint_loops import write as write_gradients
+        from neurodyn.compile import adjoint_loops, signal_loops
 
-        text = write_gradients(structure, wanted)
+        writer = adjoint_loops if wanted.through_time else signal_loops
+        text = writer.write(structure, wanted)
         cache.store_text("gradients", key, text)
+    return cache.load_module(text, "_".join(structure.identifiers)[:40])
+
+
+def load_sensitivities(structure: Structure, wanted: WantedSensitivities, kind: str) -> ModuleType:
+    """The module of `neurodyn.compile.sensitivities`, or of ``"local_traces"``."""
+    key = f"{structure.key()}\n{wanted.key()}"
+    text = cache.load_text(kind, key)
+    if text is None:
+        from neurodyn.compile import local_traces, sensitivities
+
+        writers = {"sensitivities": sensitivities, "local_traces": local_traces}
+        text = writers[kind].write(structure, wanted)
+        cache.store_text(kind, key, text)
     return cache.load_module(text, "_".join(structure.identifiers)[:40])
 
 

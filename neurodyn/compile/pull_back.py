@@ -28,7 +28,7 @@ class PullBack:
         self.stores: list[tuple[str, sympy.Expr]] = []
         self.terms: dict[str, list[sympy.Expr]] = {}
         self.parameters: dict[str, list[sympy.Expr]] = {}
-        self.known = _known(self.population)
+        self.known = known_values(self.population)
 
     def through(self, expression: sympy.Expr, name: str, cotangent: sympy.Expr) -> None:
         """Go through one equation whose value has this cotangent."""
@@ -93,7 +93,7 @@ def whole(place: str) -> str:
     return place.replace(", @", "")
 
 
-def _known(population: PopulationStructure) -> dict[sympy.Expr, sympy.Symbol]:
+def known_values(population: PopulationStructure) -> dict[sympy.Expr, sympy.Symbol]:
     """Expressions whose values are on the tape: 1 - tanh(x)**2 becomes 1 - r**2."""
     found = {}
     for name in population.algebraic:

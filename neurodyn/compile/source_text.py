@@ -27,6 +27,7 @@ LIBRARY = (
     "neurodyn.compile.products",
     "neurodyn.compile.gradient_products",
     "neurodyn.compile.vector_products",
+    "neurodyn.compile.sensitivity_products",
     "neurodyn.compile.spike_delivery",
 )
 

@@ -23,7 +23,7 @@ from neurodyn.compile.steppers import STEPPERS, Stepper
 from neurodyn.compile.structure import WEIGHT_ARRAYS
 
 #: Begins the name of a variable's tangent.
-_OF = "_t_"
+TANGENT_OF = "_t_"
 
 
 class TangentWriter:
@@ -139,10 +139,10 @@ class TangentWriter:
         population = self.structure.populations[p]
         slots = {n: f"{self.names[p]}[{s}, @]" for n, s in population.slots.items()}
         slots = {n: view for n, view in slots.items() if not n.startswith("xi")} | (views or {})
-        coefficients = _Coefficients(population.surrogate, known or {})
+        coefficients = Coefficients(population.surrogate, known or {})
         moved = []
         for target, value in assignments:
-            moved.append((_tangent_target(target), coefficients.derivative(value, slots)))
+            moved.append((tangent_target(target), coefficients.derivative(value, slots)))
             coefficients.keep(target, value)
         before, each, _ = self.writer.statements(
             p, coefficients.assignments, "k_, i_", views=views, scalars=scalars
@@ -150,7 +150,7 @@ class TangentWriter:
         shared = [*coefficients.names, *population.scalars, *scalars]
         text = lines(moved, shared, self.structure.dtype, prefix="_w")
         reads = [
-            f"{name} = {_tangent_target(slots[name.removeprefix(_OF)])}"
+            f"{name} = {tangent_target(slots[name.removeprefix(TANGENT_OF)])}"
             for name in sorted(text.reads)
         ]
         inner = [line.replace("@", "k_, i_, v_") for line in [*reads, *text.body]]
@@ -167,7 +167,7 @@ class TangentWriter:
         )
 
 
-class _Coefficients:
+class Coefficients:
     """The derivatives of one loop's assignments, named and computed once a unit.
 
     Attributes
@@ -203,16 +203,16 @@ class _Coefficients:
                 self.names.append(name)
                 self.assignments.append((name, partial.xreplace(dict(self.known))))
                 partial = symbol(name)
-            terms.append(partial * symbol(_OF + s.name))
+            terms.append(partial * symbol(TANGENT_OF + s.name))
         return sympy.Add(*terms)
 
 
-def _tangent_target(target: str) -> str:
+def tangent_target(target: str) -> str:
     """``array[slot, @]`` as the tangents' ``array_T[slot, @]``; a plain name as its tangent's."""
-    return target.replace("[", "_T[", 1) if "[" in target else _OF + target
+    return target.replace("[", "_T[", 1) if "[" in target else TANGENT_OF + target
 
 
-class _CarriesTangents:
+class CarriesTangents:
     """Put before a `Stepper`: its steps move tangents too."""
 
     def __init__(self, writer: ModuleWriter):
@@ -238,7 +238,7 @@ class _CarriesTangents:
 
 def stepper(method: type[Stepper], writer: ModuleWriter) -> Stepper:
     """`method` with tangents, for one network."""
-    return type(f"{method.__name__}Tangents", (_CarriesTangents, method), {})(writer)
+    return type(f"{method.__name__}Tangents", (CarriesTangents, method), {})(writer)
 
 
 def functions(writer: ModuleWriter) -> list[str]:

@@ -23,6 +23,8 @@ class Wanted:
         Whose gradients are wanted.
     couplings : tuple of int
         Rate couplings, by number, the gradients of whose weights are wanted.
+    through_time : bool
+        Whether cotangents pass from a step to the one before; see `neurodyn.compile.signal_loops`.
     """
 
     method: str
@@ -30,6 +32,7 @@ class Wanted:
     parameters: tuple[tuple[int, str], ...] = ()
     inputs: tuple[tuple[int, str], ...] = ()
     couplings: tuple[int, ...] = ()
+    through_time: bool = True
 
     def key(self) -> str:
         """Canonical text."""

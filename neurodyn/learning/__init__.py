@@ -6,6 +6,10 @@ trains a network on a task, with an optimiser (`Adam`, `SGD`, ...), constraints 
 `Orthogonal`, ...) and regularisers (`L2`, `ActivityL2`, ...). `HebbianSubspace` and
 `ProjectOut` keep what was learned while something else is.
 
+Other rules than backpropagation find gradients, or something like them, as time goes on, see
+`neurodyn.learning.online`: `RTRL`, `EProp`, `RFLO` and `FeedbackAlignment`, with `find_gradients`,
+``train(..., gradient=rule)`` and `OnlineLearner`.
+
 Local rules are scikit-learn's estimators, see `neurodyn.learning.local`: `Oja`, `GHA`, `FORCE`,
 `NodePerturbation`, `PredictiveCoding`, `EvolutionStrategy` and others.
 """
@@ -26,6 +30,17 @@ from neurodyn.learning.matrix_parametrisations import (
     Orthogonal,
     SpectralNormBound,
     Unitary,
+)
+from neurodyn.learning.online import (
+    BPTT,
+    RFLO,
+    RTRL,
+    EProp,
+    FeedbackAlignment,
+    GradientRule,
+    OnlineLearner,
+    find_gradients,
+    gradient_angle,
 )
 from neurodyn.learning.optimisers import SGD, Adam, AdamW, Optimiser, RMSprop
 from neurodyn.learning.parametrisations import (
@@ -79,6 +94,15 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BPTT",
+    "RFLO",
+    "RTRL",
+    "EProp",
+    "FeedbackAlignment",
+    "GradientRule",
+    "OnlineLearner",
+    "find_gradients",
+    "gradient_angle",
     "BCM",
     "FORCE",
     "GHA",

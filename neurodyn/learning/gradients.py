@@ -192,7 +192,7 @@ def run_forward(unrolled: Unrolled, inputs, initial, rng) -> dict[str, np.ndarra
     if unrolled.compiled.structure.noise_streams:
         seeds = _seeds(root, unrolled.n_trials, NOISE)
         keys = np.array([seed.generate_state(2) for seed in seeds], dtype=np.uint32)
-    state = _initial_state(unrolled, initial, root)
+    state = initial_state(unrolled, initial, root)
     return unrolled.forward(_drives(unrolled, signals, root), state, keys)
 
 
@@ -260,7 +260,8 @@ def trial_count(trials: int | None, signals, initial) -> int:
     return counts.pop() if counts else 1
 
 
-def _initial_state(unrolled: Unrolled, initial, root) -> dict[str, np.ndarray]:
+def initial_state(unrolled: Unrolled, initial, root) -> dict[str, np.ndarray]:
+    """States to begin with, from what users give and what the network draws."""
     network, n = unrolled.network, unrolled.n_trials
     if initial is not None and (not isinstance(initial, Mapping) or hasattr(initial, "attrs")):
         raise TypeError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -166,12 +166,12 @@ class Values:
         dtype = self.compiled.dtype
         return [a for w in self.weights.values() for t in w.terms for a in t.kernel_arrays(dtype)]
 
-    def transposed(self, couplings: Sequence[int]) -> list[np.ndarray]:
-        """Arrays of the transposed weights of some couplings."""
-        dtype = self.compiled.dtype
-        return [
-            a for c in couplings for t in self.weights[c].terms for a in t.T.kernel_arrays(dtype)
-        ]
+    def transposed(
+        self, couplings: Sequence[int], others: Mapping[int, Weights] | None = None
+    ) -> list[np.ndarray]:
+        """Arrays of the transposed weights of some couplings, or of `others` in their place."""
+        dtype, weights = self.compiled.dtype, {**self.weights, **(others or {})}
+        return [a for c in couplings for t in weights[c].terms for a in t.T.kernel_arrays(dtype)]
 
 
 def _places(compiled: CompiledNetwork):

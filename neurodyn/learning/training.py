@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurodyn._arrays import checked_count
 from neurodyn.learning.clipping import ClipNorm
+from neurodyn.learning.online.rules import BPTT, GradientRule
 from neurodyn.learning.optimisers import Optimiser
 from neurodyn.learning.parametrisations import Parametrisation
 from neurodyn.learning.regularisers import VanishingGradient
@@ -36,6 +37,7 @@ def train(
     loss: Callable | None = None,
     record: Sequence[str] = (),
     solver: Solver | None = None,
+    gradient: GradientRule | None = None,
     parametrise: Mapping[str, Parametrisation] | None = None,
     regularise: Sequence[Any] = (),
     clip: float | Callable | None = None,
@@ -53,11 +55,11 @@ def train(
     memory: int | None = None,
     threads: int = 1,
 ) -> Trained:
-    """Train a network on a task by backpropagation through time.
+    """Train a network on a task, by backpropagation through time or another rule.
 
-    Each step draws a batch of trials, finds the gradients of the loss as `bptt` does, and lets the
-    optimiser change what is trained. The result depends on `rng` alone: not on the number of
-    threads, nor on whether the training was stopped and resumed.
+    Each step draws a batch of trials, finds the gradients of the loss as `bptt` does, or by the
+    rule `gradient`, and lets the optimiser change what is trained. The result depends on `rng`
+    alone: not on the number of threads, nor on whether the training was stopped and resumed.
 
     Parameters
     ----------
@@ -85,6 +87,9 @@ def train(
         Variables to be recorded beside those that the loss says it needs.
     solver : Solver, optional
         Its dt is that of the task. Default `Euler`.
+    gradient : GradientRule, optional
+        Which rule finds the gradients: `RTRL`, `EProp`, `RFLO`, `FeedbackAlignment`; default
+        `BPTT`.
     parametrise : dict of str to Parametrisation, optional
         Constraints, ``{"E.tau": nd.learning.Positive()}``.
     regularise : sequence
@@ -164,6 +169,8 @@ def train(
             "`early_stopping` must be nd.learning.EarlyStopping(patience=...); got "
             f"{early_stopping!r}"
         )
+    if gradient is not None and not isinstance(gradient, GradientRule):
+        raise TypeError(f"`gradient` must be a rule such as nd.learning.EProp(); got {gradient!r}")
     batch = checked_count(batch, "batch")
     values = TrainedValues(network, trainable, parametrise)
     _check_regularisers(regularise, values)
@@ -176,6 +183,7 @@ def train(
         root_seed(rng, None),
         rng is not None,
         solver=solver,
+        gradient=BPTT() if gradient is None else gradient,
         loss=loss,
         connect=dict(connect or {}),
         regularise=tuple(regularise),

@@ -15,6 +15,7 @@ from neurodyn._blas import one_blas_thread
 from neurodyn.learning.clipping import global_norm
 from neurodyn.learning.gradients import checked_cotangents, run_forward
 from neurodyn.learning.losses import Loss
+from neurodyn.learning.online.rules import BPTT, GradientRule
 from neurodyn.learning.regularisers import VanishingGradient
 from neurodyn.learning.task_protocol import TrialBatch
 from neurodyn.learning.trained import EarlyStopping, StepReport, Trained, TrainingDiverged
@@ -50,6 +51,7 @@ class TrainingRun:
     root: np.random.SeedSequence
     seeded: bool
     solver: Solver | None = None
+    gradient: GradientRule = field(default_factory=BPTT)
     loss: Callable | None = None
     connect: Mapping[str, str] = field(default_factory=dict)
     regularise: Sequence[Any] = ()
@@ -147,6 +149,7 @@ class TrainingRun:
         loss_value, cotangents = loss(unrolled.recorded)
         if not np.isfinite(loss_value):
             self._diverged_loss(loss_value, values, step)
+        unrolled.n_updates = step
         unrolled.backward(checked_cotangents(unrolled, cotangents))
         found = unrolled.gradients()
         gradients = {}
@@ -233,7 +236,7 @@ class TrainingRun:
                 f"the solver has dt = {solver.dt:g} s, but the task's steps are of {batch.dt:g} s; "
                 "they must agree"
             )
-        return Unrolled(
+        return self.gradient.unroll(
             self.values.network,
             solver,
             batch.n_steps * solver.dt,
@@ -380,6 +383,7 @@ class TrainingRun:
                 for r in self.regularise
             ],
             "solver": describe(self.solver),
+            "gradient": describe(self.gradient),
             "batch": self.batch_size,
             "evaluate": [self.evaluate_every, self.evaluate_batch],
             "options": describe({k: v for k, v in self.options.items() if k != "threads"}),

@@ -36,6 +36,7 @@ from neurodyn.simulation.time_grid import count_steps
 if TYPE_CHECKING:
     from neurodyn.network import Network
     from neurodyn.solvers import Solver
+    from neurodyn.weights import Weights
 
 #: Bytes of cotangents of an input that the sweep collects before it makes gradients of them.
 _PIECE_BYTES = 4 * 2**20
@@ -76,7 +77,11 @@ class Unrolled:
     ----------
     values : Values
         Current parameters and weights.
+    n_updates : int
+        How often a training has changed them, for rules to which it matters.
     """
+
+    n_updates = 0
 
     def __init__(
         self,
@@ -334,7 +339,10 @@ class Unrolled:
     # -- backward ------------------------------------------------------------------------------
 
     def backward(
-        self, cotangents: Mapping[str, np.ndarray], collectors: Sequence[Any] | None = None
+        self,
+        cotangents: Mapping[str, np.ndarray],
+        collectors: Sequence[Any] | None = None,
+        feedback: Mapping[int, Weights] | None = None,
     ) -> None:
         """Sweep back from the cotangents of what `forward` recorded.
 
@@ -343,6 +351,9 @@ class Unrolled:
         cotangents : dict of str to ndarray, (trial, sample, unit)
         collectors : sequence, optional
             One a block, with ``add(c, delta, r)``: see `SummedGradients`, the default.
+        feedback : dict of int to Weights, optional
+            By the number of a coupling, weights whose transpose cotangents pass in the place of
+            its own: of the same shape and kinds.
         """
         if collectors is None:
             self.collectors = [SummedGradients(self) for _ in self.blocks]
@@ -356,7 +367,7 @@ class Unrolled:
             for t in self.trainables
             if t.kind == "input"
         }
-        self._transposed = self.values.transposed(self.module.TRANSPOSED)
+        self._transposed = self.values.transposed(self.module.TRANSPOSED, feedback)
         self._each_block(lambda block: self._backward_block(block, cotangents))
 
     def _backward_block(self, block: Block, cotangents) -> None:
@@ -394,7 +405,7 @@ class Unrolled:
     def _sweep(self, block: Block, segment: Segment, losses, collector) -> None:
         """Go back through one segment, piece by piece."""
         n = segment.stop - segment.start
-        for start in reversed(range(0, n, self.piece)):
+        for start in reversed(range(0, max(n, 1), self.piece)):
             stop = min(start + self.piece, n)
             stop += segment.ends and stop == n  # the evaluation at the end
             self.module.backward(
