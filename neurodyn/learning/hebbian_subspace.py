@@ -214,10 +214,11 @@ class HebbianSubspace:
         return self._activity(X) - self.response(X) @ self._frozen
 
     def captured_energy(self, X: Any) -> float:
-        """``1 - |X - X H'H|^2/|X|^2`` with all rows: 1 if they span the activity."""
+        """``1 - |X - X H'H|^2/|X|^2`` with all rows: 1 if they span the activity; NaN without any."""
         X = self._activity(X)
         residual = X - (X @ self.rows.T) @ self.rows
-        return float(1 - np.vdot(residual, residual) / np.vdot(X, X))
+        energy = float(np.vdot(X, X))
+        return 1 - float(np.vdot(residual, residual)) / energy if energy else float("nan")
 
 
 @dataclass(frozen=True)

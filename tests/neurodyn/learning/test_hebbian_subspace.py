@@ -76,6 +76,7 @@ def test_rows_become_the_principal_subspace_and_new_ones_the_next():
     X = activity(9, 50, basis)
     kept = ((X @ basis[:, :3]) ** 2).sum() / (X**2).sum()
     assert exact.captured_energy(X) == pytest.approx(kept, rel=1e-12)
+    assert np.isnan(exact.captured_energy(0 * X))
 
 
 def test_any_invariant_subspace_is_a_fixed_point():
