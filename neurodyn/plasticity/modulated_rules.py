@@ -125,7 +125,7 @@ def exploratory_hebb(
     tau_performance: Any = None,
     performance: str = "performance",
     graded: bool = False,
-    tau_cta: Any = None,
+    tau_eta: Any = None,
     pre: str = "r",
     post: str = "z",
     bounds: Bounds = None,
@@ -149,8 +149,8 @@ def exploratory_hebb(
         coupling fills.
     graded : bool
         ``M = P - <P>``, the rule of Legenstein et al., in place of 0 and 1.
-    tau_cta : float or Quantity, optional
-        The learning rate falls as ``eta/(1 + t/tau_cta)``, s. Default None: it is constant.
+    tau_eta : float or Quantity, optional
+        The learning rate falls as ``eta/(1 + t/tau_eta)``, s. Default None: it is constant.
     pre, post : str
         Names of the activities in the pre- and the postsynaptic population.
     bounds : (float, float), optional
@@ -159,7 +159,7 @@ def exploratory_hebb(
     Notes
     -----
     Hoerzer et al. learn with 0.0005 a step of 1 ms, here ``eta=0.5`` in 1/s, falling with
-    ``tau_cta=20``, and filter both means with 0.8 and 0.2 a step: ``tau_mean=5*nd.ms`` by `Euler`.
+    ``tau_eta=20``, and filter both means with 0.8 and 0.2 a step: ``tau_mean=5*nd.ms`` by `Euler`.
 
     References
     ----------
@@ -171,8 +171,8 @@ def exploratory_hebb(
     gate = f"({p} - p_mean_post)" if graded else f"int({p} > p_mean_post)"
     rate, values = "eta", {"eta": eta, "tau_mean": tau_mean}
     values["tau_performance"] = tau_mean if tau_performance is None else tau_performance
-    if tau_cta is not None:
-        rate, values["tau_cta"] = "eta/(1 + t/tau_cta)", tau_cta
+    if tau_eta is not None:
+        rate, values["tau_eta"] = "eta/(1 + t/tau_eta)", tau_eta
     return Plasticity(
         f"dy_mean_post/dt = ({y} - y_mean_post)/tau_mean : 1\n"
         f"dp_mean_post/dt = ({p} - p_mean_post)/tau_performance : 1\n"

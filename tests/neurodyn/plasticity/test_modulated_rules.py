@@ -16,7 +16,7 @@ RULES = {
     "three": plasticity.three_factor(eta=0.5, tau_c=0.2, modulator="m"),
     "centred": plasticity.three_factor(eta=0.5, tau_c=0.2, modulator="m", tau_mean=0.3),
     "explore": plasticity.exploratory_hebb(
-        eta=0.5, tau_mean=0.05, tau_performance=0.1, performance="m", tau_cta=0.7, post="r"
+        eta=0.5, tau_mean=0.05, tau_performance=0.1, performance="m", tau_eta=0.7, post="r"
     ),
     "graded": plasticity.exploratory_hebb(
         eta=0.5, tau_mean=0.05, performance="m", graded=True, post="r"
