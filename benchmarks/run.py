@@ -14,13 +14,24 @@ from pathlib import Path
 
 import numpy as np
 from report import BUSY, Report, load, machine
-from rows import Bench, alone, fixed_points, learning, lyapunov, rate, say, spiking, sweeps
+from rows import (
+    Bench,
+    alone,
+    fixed_points,
+    learning,
+    lyapunov,
+    online,
+    rate,
+    say,
+    spiking,
+    sweeps,
+)
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
 #: What measures each row, ``measure(bench, row)``.
 ROWS = {**rate.ROWS, **spiking.ROWS, **lyapunov.ROWS, **fixed_points.ROWS, **learning.ROWS,
-        **sweeps.ROWS, **alone.ROWS}  # fmt: skip
+        **online.ROWS, **sweeps.ROWS, **alone.ROWS}  # fmt: skip
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:

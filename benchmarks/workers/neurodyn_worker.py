@@ -3,6 +3,7 @@
 import neurodyn_fixed_points
 import neurodyn_learning
 import neurodyn_lyapunov
+import neurodyn_online
 import neurodyn_spiking
 import numpy as np
 from protocol import serve
@@ -51,6 +52,7 @@ if __name__ == "__main__":
 
     versions = {"neurodyn": nd.__version__, "Numba": numba.__version__}
     cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank}
-    for more in (neurodyn_spiking, neurodyn_lyapunov, neurodyn_fixed_points, neurodyn_learning):
+    for more in (neurodyn_spiking, neurodyn_lyapunov, neurodyn_fixed_points, neurodyn_learning,
+                 neurodyn_online):  # fmt: skip
         cases |= more.CASES
     serve(cases, versions)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy_lyapunov import lyapunov
+from numpy_online import CASES as ONLINE
 from protocol import serve
 
 
@@ -93,4 +94,5 @@ def low_rank(spec, arrays):
 
 
 if __name__ == "__main__":
-    serve({"dense": dense, "noisy": noisy, "low_rank": low_rank, "lyapunov": lyapunov}, {})
+    cases = {"dense": dense, "noisy": noisy, "low_rank": low_rank, "lyapunov": lyapunov}
+    serve({**cases, **ONLINE}, {})
