@@ -208,7 +208,8 @@ def biased_ensemble(
     """Probabilities (S,) of stimuli among which orientations near the adapter are frequent.
 
     Orientations fall in 20 bins of 9 deg. With the adapter's probability p, its own bin has 0.5 p,
-    each of its neighbours 0.25 p, and the 17 others share 1 - p. No p makes all 20 alike.
+    each of its neighbours 0.25 p, and the 17 others share 1 - p. No p makes all 20
+    alike; with 0.15 the three near the adapter have together what they have if all are.
 
     Parameters
     ----------
