@@ -1,10 +1,12 @@
 """Set-up of the test suite: a throw-away cache, no windows."""
 
+import gc
 import os
 import shutil
 import tempfile
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 from _pytest import doctest
 from hypothesis import HealthCheck, settings
@@ -18,6 +20,15 @@ settings.load_profile("busy")
 matplotlib.use("Agg")
 
 _OWNER = "NEURODYN_TEST_CACHE_OWNER"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_piles_up():
+    """Figures go; compiled code, which stays, is not searched for garbage again and again."""
+    yield
+    plt.close("all")
+    gc.collect()
+    gc.freeze()
 
 
 class PytestsOwnDoctests:

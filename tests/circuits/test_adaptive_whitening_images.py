@@ -254,7 +254,10 @@ def test_the_claim_on_a_chaotic_run_cannot_be_expected_to_hold():
     assert CHAOTIC in {c.text for c in CIRCUIT.claims}
 
 
-@pytest.mark.parametrize("name", [n for n in CIRCUIT.experiments if n != "photographs"])
+@pytest.mark.parametrize("name", [
+    pytest.param(n, marks=[pytest.mark.slow] * (n == "image_patches"))
+    for n in CIRCUIT.experiments if n != "photographs"
+])
 def test_claims_at_fast_size(name):
     ds = CIRCUIT.experiments[name](size="fast")
     outcomes = [c.check(ds) for c in CIRCUIT.claims if c.experiment == name and "fast" in c.sizes]

@@ -76,6 +76,7 @@ def test_a_pair_of_spikes_changes_the_synapse_as_the_paper_says(t_in, t_out, exp
     assert_allclose(np.delete(change, 7), 0, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_bursts_begin_at_the_latencies():
     latency = np.linspace(-40e-3, 40e-3, 1000)
     net = model.frozen(model.with_latencies(latency, rng=0))
@@ -94,6 +95,7 @@ def test_bursts_begin_at_the_latencies():
     assert abs(own.size - n) < 5 * np.sqrt(n)
 
 
+@pytest.mark.slow
 def test_correlated_rates_have_the_same_distribution_and_share_their_fluctuations():
     net = model.frozen(model.with_correlated_group(500, rng=0))
     ds = nd.simulate(net, nd.ExponentialEuler(1e-3), 100.0, rng=4, every=20e-3,

@@ -134,6 +134,7 @@ def test_inhibition_onto_groups_and_pair_rate():
     assert np.isnan(memories._pair_rate(change, rate, seconds, 0.0)).all()
 
 
+@pytest.mark.slow
 def test_neurons_balance_at_the_target_rate():
     """Without a network, the rule's own fixed point: rho_0, if no inhibitory spike matters much.
 
@@ -175,6 +176,7 @@ def test_values_out_of_domain_are_refused():
         model.network(rho_0=np.inf)
 
 
+@pytest.mark.slow
 def test_short_runs_are_complete_and_drawn(tmp_path):
     settings = {"detailed_balance": {"duration": 4.5, "trials": 1},
                 "memories": {"n_exc": 400, "learning": 1.0, "trials": 1}}

@@ -84,6 +84,7 @@ def test_lorenz_63_as_a_network():
     assert s.is_whole and s.converged
 
 
+@pytest.mark.slow
 def test_roessler_as_a_network():
     text = "da/dt = (-b - c)/second : 1\ndb/dt = (a + p*b)/second : 1\n"
     text += "dc/dt = (p + c*(a - q))/second : 1"
@@ -94,7 +95,7 @@ def test_roessler_as_a_network():
 
 
 @pytest.mark.parametrize(
-    ("n", "largest", "dimension", "entropy"), [(20, 1.577, 13.5, 5.0), (40, 1.676, 27.1, 10.2)]
+    ("n", "largest", "dimension", "entropy"), [(20, 1.577, 13.5, 5.0), pytest.param(40, 1.676, 27.1, 10.2, marks=pytest.mark.slow)]
 )
 def test_lorenz_96(n, largest, dimension, entropy):
     s = lyapunov_spectrum(lorenz96(n), nd.RK4(dt=0.01), duration=1000, transient=20, rng=0)

@@ -64,6 +64,7 @@ def test_fixed_points_and_stability():
         assert_allclose(found.full_residual, 0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_oscillation_of_the_two_is_one_of_the_network():
     """Around an unstable focus, the only fixed point, a limit cycle, whose leading exponent is 0."""
     net = ei_network(cross=(4.0, 4.0), drive=0.0).with_values(**{"I.tau": 0.04})
@@ -103,6 +104,7 @@ def test_groups_within_a_matrix():
     assert_allclose(reduced.flow.jacobian(x), (sums / np.cosh(x) ** 2 - np.eye(2)) / 0.1)
 
 
+@pytest.mark.slow
 def test_scattered_sums_are_an_approximation_of_known_error():
     """The mean of tanh(mean + s z) is off by at most ``max|tanh''| s^2/2 = 0.385 s^2``.
 

@@ -44,7 +44,7 @@ N_UNITS = 300
 @pytest.mark.parametrize(
     "kind, solver",
     [
-        ("poisson", nd.Exact),
+        slow("poisson", nd.Exact),
         ("binomial", nd.Exact),
         slow("noise", nd.Euler),
         slow("scaled", nd.Heun),

@@ -41,7 +41,7 @@ REWARDED = nd.plasticity.Plasticity(
         slow(STDP, nd.Euler, True, "E.I"),
         slow(STDP, nd.Heun, True, "E.ge"),
         slow(DEPRESSION, nd.Exact, False, "E.ge"),
-        (REWARDED, nd.RK4, True, "E.ge"),
+        slow(REWARDED, nd.RK4, True, "E.ge"),
     ],
 )
 def test_plasticity_of_spikes(rule, solver, is_sparse, target):
@@ -71,6 +71,7 @@ def test_a_trace_of_the_voltage():
         to_brian2(network, nd.Exact(DT))
 
 
+@pytest.mark.slow
 def test_plasticity_of_rates():
     """Oja's rule, and one with a sum over the synapses of a unit."""
     inputs = nd.Population(8, "dx/dt = (-x + I)/tau : 1\nr = tanh(x) : 1", tau=10*ms,

@@ -129,6 +129,7 @@ def test_weights_of_all_kinds_delays_and_values_of_each_unit():
     assert len(there.synapses["E.spike->E.ge#3"]) == 30
 
 
+@pytest.mark.slow
 def test_a_recurrent_network_of_a_hundred_units():
     """Weights that add up exactly, and strong enough inhibition that nothing runs away."""
     unit = dict(synapse="exponential", El=-49*mV)  # fmt: skip

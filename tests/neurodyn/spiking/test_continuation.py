@@ -43,7 +43,9 @@ def spikes(*runs, name="P"):
             for what in ("time", "unit")]  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)]
+)
 def test_a_split_run_equals_an_unbroken_one(net, dtype, tmp_path):
     whole = simulate(net, 0.15, dtype=dtype)
     pieces, last = [], None
@@ -85,6 +87,7 @@ def test_one_run_becomes_the_beginning_of_many(net):
     assert not np.array_equal(many["P.v.final"].values[0], many["P.v.final"].values[1])
 
 
+@pytest.mark.slow
 def test_a_source_of_another_rate_is_drawn_anew(net):
     """What was drawn for one rate says nothing of another."""
     quiet = net.with_values(**{"chance.rate": 0.0})
@@ -94,7 +97,9 @@ def test_a_source_of_another_rate_is_drawn_anew(net):
     assert abs(after.sizes["chance.spike"] - 400) < 5 * np.sqrt(400)
 
 
-@pytest.fixture(params=["looked for by delay", "scheduled"])
+@pytest.fixture(
+    params=[pytest.param("looked for by delay", marks=pytest.mark.slow), "scheduled"]
+)
 def large(request, monkeypatch):
     """Large enough for threads to share one trial: 3,000 and 1,200 units, delays of 1 ms."""
     scheduled = request.param == "scheduled"
