@@ -126,10 +126,10 @@ def _rank_two() -> list[Claim]:
                experiment, lambda ds: agreement(
                    [ds.fixed_kappa_theory[1, 0], ds.fixed_kappa_theory[2, 1]],
                    np.stack([ds.fixed_kappa[:, 1, 0], ds.fixed_kappa[:, 2, 1]], axis=1),
-                   20 / ds.n_units)),
+                   10 / ds.n_eigenvalues)),
         agrees("Overlaps 3 and 2, gain 0.8: largest eigenvalue at 0, stable point and saddle",
                "[MO]", experiment,
-               lambda ds: agreement(ds.eigenvalue_theory, ds.eigenvalue, 20 / ds.n_units)),
+               lambda ds: agreement(ds.eigenvalue_theory, ds.eigenvalue, 10 / ds.n_eigenvalues)),
         Claim("Overlaps 3 and 2, gain 0.8: largest eigenvalue at 0 in theory",
               "[derived] overlap - 1", 2, within(2, absolute=1e-9),
               value("eigenvalue_theory", point="origin"), experiment),

@@ -216,11 +216,12 @@ def latent_dynamics(ds: xr.Dataset) -> Figure:
 
 
 def _trial(ax: Axes, ds: xr.Dataset) -> None:
-    time = ds.time.values + ds.time.values[1] - ds.time.values[0]
+    time = ds.time.values                                # of the end of each step
+    begin = time - (time[1] - time[0])
     for k, colour in zip(range(ds.sizes["bit"]), (BLUE, ORANGE, GREEN, PURPLE)):
         shift = -3.2 * k
         pulses = ds.pulses.values[:, k]
-        ax.fill_between(ds.time, shift, shift + pulses, step="post", color="0.8", lw=0,
+        ax.fill_between(begin, shift, shift + pulses, step="post", color="0.8", lw=0,
                         label="pulses" if k == 0 else None)
         ax.plot(time, shift + ds.output.values[:, k], color=colour,
                 label="whole network" if k == 0 else None)

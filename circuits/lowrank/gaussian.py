@@ -35,7 +35,7 @@ def mean_field(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     ----------
     size : {"fast", "full"}
         8 networks of 1000 units for each point, or 12 of 3000; fixed points and eigenvalues of rank
-        two are those of networks of half as many.
+        two are those of smaller networks, of half as many units, 800 at most.
     rng : int
         Seed of all networks.
     n_units, networks : int, optional
@@ -61,14 +61,14 @@ def mean_field(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     parts: dict[str, Any] = {}
     for part in (_theory(), _rank_one(n_units, networks, next(seeds)),
                  _fluctuations(n_units, next(seeds)), _paths(n_units, next(seeds)),
-                 _saddles(n_units // 2, networks, next(seeds)),
+                 _saddles(min(n_units // 2, 800), networks, next(seeds)),
                  _cycles(n_units, networks, next(seeds))):
         parts |= part
     coords = {"gain": list(GAINS), "overlap": list(OVERLAPS), "rank": [1, 2],
               "point": ["origin", "stable", "saddle"]}
     return xr.Dataset(parts, coords, {
-        "n_units": n_units, "rank_two": RANK_TWO, "rank_two_gain": RANK_TWO_GAIN,
-        "rotation": ROTATION.ravel().tolist()})
+        "n_units": n_units, "n_eigenvalues": min(n_units // 2, 800), "rank_two": RANK_TWO,
+        "rank_two_gain": RANK_TWO_GAIN, "rotation": ROTATION.ravel().tolist()})
 
 
 # --------------------------------------------------------------------------------- rank one
@@ -120,7 +120,7 @@ def settled(net: nd.Network, kappa: Any, duration: float = 60.0) -> np.ndarray:
 
     start = model.low_rank_part(net).m @ np.atleast_1d(kappa)
     # a fixed point is the same for Euler's method with any step
-    run = nd.simulate(net, nd.Euler(dt=0.2), duration, record=[], initial={"E.x": start[None]})
+    run = nd.simulate(net, nd.Euler(dt=0.5), duration, record=[], initial={"E.x": start[None]})
     return nd.final_state(run)["E.x"][0]
 
 

@@ -59,6 +59,9 @@ def latent_dynamics(*, size: Literal["fast", "full"] = "fast", rng: int = 0, n_u
     networks = (2 if size == "fast" else 5) if networks is None else networks
     if networks < 1:
         raise ValueError(f"`networks` must be 1 at least; got {networks}")
+    if n_units < 2 * max(POPULATIONS):
+        raise ValueError(f"`n_units` must be {2 * max(POPULATIONS)} at least, two for each of "
+                         f"{max(POPULATIONS)} populations; got {n_units}")
     seeds = np.random.SeedSequence(rng).spawn(networks)
     rows, losses, first = [], [], {}
     for seed in seeds:
@@ -112,12 +115,15 @@ def train_memory(seed: np.random.SeedSequence, n_units: int, bits: int, rank: in
 
 
 def _run(net: nd.Network, pulses: np.ndarray, **options: Any) -> xr.Dataset:
-    """Outputs to pulses (trial, time, bit), from 0."""
+    """Outputs to pulses (trial, time, bit), from 0: at the end of each step, as targets are."""
     import neurodyn as nd
 
     name = "pulses.u" if "pulses" in net.populations else "filtered.u"
-    return nd.simulate(net, nd.Euler(dt=DT), pulses.shape[1] * DT, trials=len(pulses),
-                       inputs={name: nd.signals.ArraySignal(pulses, dt=DT)}, **options)
+    # the simulator records the beginning of each step
+    longer = np.pad(pulses, ((0, 0), (0, 1), (0, 0)))
+    run = nd.simulate(net, nd.Euler(dt=DT), longer.shape[1] * DT, trials=len(longer),
+                      inputs={name: nd.signals.ArraySignal(longer, dt=DT)}, **options)
+    return run.isel(time=slice(1, None))
 
 
 def _one(seed: np.random.SeedSequence, n_units: int, bits: int, rank: int | None,
@@ -157,7 +163,7 @@ def _reduction(net: nd.Network, pulses: np.ndarray, whole: xr.Dataset,
     began = _outside(start, space) * np.linalg.norm(start, axis=1)
     return {
         "output_error": float(np.abs(latent["out.y"].values - whole["out.y"].values).max()),
-        "outside": float(_outside(whole["E.x"].values[:, 2:], space).max()),
+        "outside": float(_outside(whole["E.x"].values, space).max()),
         "outside_other_starts": float((left / began).max()),
     }
 
@@ -192,7 +198,7 @@ def _fixed_points(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, fl
     starts = np.random.default_rng(seed).normal(size=(60, W.rank)) * spread @ W.m.T
     whole = analyses.fixed_points(net, starts=starts, follow=0, rng=seed)
     x = latent.kappa @ W.m.T
-    apart = np.linalg.norm(whole.x[:, None] - x, axis=2) / np.linalg.norm(x, axis=1).max()
+    apart = np.linalg.norm(whole.x[:, None] - x, axis=2) / (np.linalg.norm(x, axis=1).max() or 1)
     partner = apart.argmin(axis=0)                           # of each latent one
     values = np.sort(whole.eigenvalues[partner] * model.TAU, axis=1)
     is_own = np.argsort(np.abs(values + 1), axis=1)
@@ -209,12 +215,12 @@ def _fixed_points(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, fl
     }
 
 
-def _mixtures(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, list[int]]:
+def _mixtures(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, list[float]]:
     """Stable fixed points of the mean field if vectors come from so many Gaussian populations.
 
     Units are sorted into populations by a mixture of Gaussians of their entries of m, n, input and
     readout. A unit with all of them negated does the same, as phi is odd; so units are first turned
-    to the same side.
+    to the same side. NaN if a population has a single unit, and so no covariance.
     """
     from sklearn.mixture import GaussianMixture
 
@@ -235,10 +241,13 @@ def _mixtures(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, list[i
             label = (np.zeros(len(rows), int) if count == 1
                      else mixture.fit_predict(rows * side[:, None]))
         label = np.unique(label, return_inverse=True)[1]
+        if np.bincount(label).min() < 2:
+            found.append(np.nan)
+            continue
         folded = 1.0 if count == 1 else side[:, None]
         ensemble = analyses.empirical_ensemble((W.m * folded, W.n * folded * len(W.m)),
                                                populations=label)
-        found.append(int(analyses.lowrank_fixed_points(ensemble, rng=seed).is_stable.sum()))
+        found.append(float(analyses.lowrank_fixed_points(ensemble, rng=seed).is_stable.sum()))
     return {"mixture_stable": found}
 
 
