@@ -184,8 +184,14 @@ def gradients_of(unrolled: Unrolled, loss: LossFunction, inputs, initial, rng) -
     )
 
 
-def run_forward(unrolled: Unrolled, inputs, initial, rng) -> dict[str, np.ndarray]:
-    """Run an unrolled network from what users give."""
+def run_forward(
+    unrolled: Unrolled, inputs, initial, rng, added_at_end: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Run an unrolled network from what users give.
+
+    The samples at the end of the run see the inputs of the last step, and what `added_at_end`, by
+    name (trial, unit), adds to them.
+    """
     root = root_seed(rng, None)
     signals = as_signals(unrolled.network, inputs)
     keys = None
@@ -193,7 +199,10 @@ def run_forward(unrolled: Unrolled, inputs, initial, rng) -> dict[str, np.ndarra
         seeds = _seeds(root, unrolled.n_trials, NOISE)
         keys = np.array([seed.generate_state(2) for seed in seeds], dtype=np.uint32)
     state = initial_state(unrolled, initial, root)
-    return unrolled.forward(_drives(unrolled, signals, root), state, keys)
+    drives = _drives(unrolled, signals, root)
+    for name, values in (added_at_end or {}).items():
+        drives[unrolled.compiled.driven_names.index(name)][-1] += values
+    return unrolled.forward(drives, state, keys)
 
 
 def checked_cotangents(unrolled: Unrolled, cotangents) -> dict[str, np.ndarray]:

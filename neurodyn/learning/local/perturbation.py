@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurodyn._arrays import checked_count
-from neurodyn.learning.gradients import _drives, _initial_state, _seeds
+from neurodyn.learning.gradients import run_forward
 from neurodyn.learning.local.samples import checked_positive, checked_share
 from neurodyn.learning.local.task_base import PERTURBATION, TaskRule
 from neurodyn.learning.task_protocol import TrialBatch
 from neurodyn.learning.training_run import TrainingRun
-from neurodyn.simulation.arguments import as_signals
-from neurodyn.simulation.preparation import NOISE
 
 if TYPE_CHECKING:
     from neurodyn._arrays import RNG
@@ -40,7 +38,9 @@ class _PerturbationRun(TrainingRun):
                 "trials are too long to be kept in memory at once; take a smaller `batch`"
             )
         initial = self._initial(batch, values)
-        recorded = _forward(unrolled, perturbed.inputs, initial, self._seed(1, step), noises)
+        # what is recorded at the end of the last step has noise of its own
+        ends = {n: noise[:, -1] - noise[:, -2] for n, noise in noises.items()}
+        recorded = run_forward(unrolled, perturbed.inputs, initial, self._seed(1, step), ends)
         losses = self._losses(batch, recorded)
         if not np.isfinite(losses).all():
             self._diverged_loss(float(losses.mean()), values, step)
@@ -274,18 +274,6 @@ class DelayedRewardHebb(NodePerturbation):
         x = recorded[f"{population}.{self.activity[population]}"]
         deviation = fluctuations(x, self.memory)
         return deviation**self.power, at_beginnings(unrolled, source)[:, :-1] ** self.power
-
-
-def _forward(unrolled, inputs, initial, root, noises) -> dict[str, np.ndarray]:
-    """`run_forward`, but what is recorded at the end has noise of its own, the last of `noises`."""
-    keys = None
-    if unrolled.compiled.structure.noise_streams:
-        seeds = _seeds(root, unrolled.n_trials, NOISE)
-        keys = np.array([seed.generate_state(2) for seed in seeds], dtype=np.uint32)
-    drives = _drives(unrolled, as_signals(unrolled.network, inputs), root)
-    for name, noise in noises.items():
-        drives[unrolled.compiled.driven_names.index(name)][-1] += noise[:, -1] - noise[:, -2]
-    return unrolled.forward(drives, _initial_state(unrolled, initial, root), keys)
 
 
 def fluctuations(x: np.ndarray, memory: float) -> np.ndarray:
