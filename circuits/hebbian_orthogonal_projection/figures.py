@@ -135,7 +135,7 @@ def split_digits(ds: xr.Dataset) -> Figure:
             axes[1].axvline(0, color="k", lw=0.8, ls="--")
             axes[1].tick_params(labelleft=False)
             _matrix(axes[2], ds.performance.sel(run=runs[-1]).mean("seed"))
-            axes[2].set_title("made orthonormal: accuracy (%)")
+            axes[2].set_title("orthonormal: accuracy (%)")
         letter(grid.ravel())
     return fig
 
