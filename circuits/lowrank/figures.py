@@ -196,7 +196,7 @@ def latent_dynamics(ds: xr.Dataset) -> Figure:
         _trial(trial, ds)
         learning.semilogy(ds.loss.T, lw=0.7)
         learning.set(xlabel="step of training", ylabel="loss",
-                     title=f"{ds.sizes['network']} networks learn")
+                     title=f"training, {ds.sizes['network']} network" + "s" * (ds.sizes["network"] > 1))
         plane, errors, populations = lower.subplots(1, 3)
         _plane(plane, ds)
         _errors(errors, ds)

@@ -99,7 +99,7 @@ def _task(bits: int, duration: float = 3.0, p: float = 0.1) -> nd.tasks.FlipFlop
 
 
 def train_memory(seed: np.random.SeedSequence, n_units: int, bits: int, rank: int | None,
-            steps: int) -> tuple[nd.Network, nd.Network, np.ndarray]:
+                 steps: int) -> tuple[nd.Network, nd.Network, np.ndarray]:
     """The network before and after training (in its orthogonal form), and its losses (step,)."""
     import neurodyn as nd
     from neurodyn import learning
@@ -192,10 +192,12 @@ def _fixed_points(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, fl
     from neurodyn import analyses
 
     W = model.low_rank_part(net)
-    latent = analyses.lowrank_fixed_points(W, rng=seed)
-    # starts near the plane: what is off it only decays
-    spread = 1.2 * np.abs(latent.kappa).max(axis=0)
-    starts = np.random.default_rng(seed).normal(size=(60, W.rank)) * spread @ W.m.T
+    # an ideal memory of R bits has 3^R fixed points
+    n_starts = max(100, 30 * 3**W.rank)
+    latent = analyses.lowrank_fixed_points(W, n_starts=n_starts, rng=seed)
+    # starts on the plane, since what is off it only decays
+    reach = 1.2 * np.abs(latent.kappa).max(axis=0)
+    starts = np.random.default_rng(seed).uniform(-reach, reach, (n_starts, W.rank)) @ W.m.T
     whole = analyses.fixed_points(net, starts=starts, follow=0, rng=seed)
     x = latent.kappa @ W.m.T
     apart = np.linalg.norm(whole.x[:, None] - x, axis=2) / (np.linalg.norm(x, axis=1).max() or 1)
