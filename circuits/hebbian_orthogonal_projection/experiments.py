@@ -90,7 +90,7 @@ def error_propagation(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     Parameters
     ----------
     size : {"fast", "full"}
-        1 seed, 2 tasks and 8 epochs for each, or 5 seeds, 5 tasks and 12 epochs.
+        1 seed, 2 tasks and 6 epochs for each, or 5 seeds, 5 tasks and 12 epochs.
     rng : int
         Of the first seed.
     seeds, tasks, epochs : int, optional
@@ -107,7 +107,7 @@ def error_propagation(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     rows = (DIGITS_ROWS[0], *(DIGITS_ROWS[1],) * (n_tasks - 1))
     runs = {}
     for way, rates in RATES_OF_WAYS.items():
-        plan = continual.Plan(rows=rows, epochs=_chosen(epochs, {"fast": 8, "full": 12}[size]),
+        plan = continual.Plan(rows=rows, epochs=_chosen(epochs, {"fast": 6, "full": 12}[size]),
                               **rates)
         for method in ("none", "Hebbian"):
             runs[f"{way}: {method}"] = (way, method, data, plan)
@@ -203,7 +203,7 @@ def _one(run: tuple, seed: int) -> continual.Progress:
     way, method, data, plan = run
     stream = np.random.SeedSequence(seed)
     of_feedback, of_learning = stream.spawn(2)
-    network = propagation.propagation(way, plan.sizes(data), plan.batch, of_feedback)
+    network = propagation.build(way, plan.sizes(data), plan.batch, of_feedback)
     return continual.learn_sequence(network, data, method, plan, of_learning)
 
 

@@ -18,7 +18,7 @@ from . import model
 if TYPE_CHECKING:
     from neurodyn._arrays import RNG
 
-__all__ = ["PROPAGATIONS", "Activity", "Bptt", "Online", "Rates", "propagation"]
+__all__ = ["PROPAGATIONS", "Activity", "Bptt", "Online", "Rates", "build"]
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ PROPAGATIONS: dict[str, Callable[..., Propagation]] = {
 }
 
 
-def propagation(name: str, sizes: Sequence[int], batch: int, rng: RNG = None) -> Propagation:
+def build(name: str, sizes: Sequence[int], batch: int, rng: RNG = None) -> Propagation:
     """The one called `name`, with a network of these sizes, which is compiled."""
     if name not in PROPAGATIONS:
         raise ValueError(f"`name` must be one of {', '.join(PROPAGATIONS)}; got {name!r}")

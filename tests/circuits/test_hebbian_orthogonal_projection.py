@@ -26,7 +26,7 @@ BETA = np.exp(-STEP / TAU)
 @pytest.fixture(scope="module")
 def ways():
     """All ways of error propagation, with networks of the same small size."""
-    return {name: propagation.propagation(name, SIZES, BATCH, 3)
+    return {name: propagation.build(name, SIZES, BATCH, 3)
             for name in propagation.PROPAGATIONS}
 
 
@@ -393,7 +393,7 @@ def test_values_out_of_domain_are_refused(ways):
     with pytest.raises(ValueError, match="`subspaces` must be one for each of the 3 layers"):
         model.network(SIZES, subspaces=directions()[:2])
     with pytest.raises(ValueError, match="`name` must be one of rates, exact"):
-        propagation.propagation("evolution", SIZES, BATCH)
+        propagation.build("evolution", SIZES, BATCH)
     plan = continual.Plan(rows=((2, 2, 2),), n_hidden=SIZES[1:-1], n_outputs=4, batch=BATCH)
     with pytest.raises(ValueError, match="`method` must be one of none, Hebbian"):
         continual.learn_sequence(ways["rates, exact"], tiny(1), "EWC", plan,
