@@ -87,6 +87,23 @@ class FORCE(OnlineRule):
     DePasquale, Cueva, Rajan, Escola & Abbott (2018), PLoS ONE 13:e0191527, for targets of all
     units.
     Widrow & Hoff (1960), IRE WESCON Convention Record 4:96, for the delta rule.
+
+    Examples
+    --------
+    >>> import neurodyn as nd
+    >>> rng = np.random.default_rng(8)
+    >>> net = nd.Network(
+    ...     {"E": nd.Population(300, "dx/dt = (-x + I_rec + I_fb + I_ext)/tau : 1\n"
+    ...          "r = tanh(x) : 1\nI_ext : 1", tau=1.0, x=rng.normal(0, 0.5, 300)),
+    ...      "out": nd.Population(1, "z = I : 1\nI : 1")},
+    ...     [nd.Coupling("E.r", "E.I_rec", nd.weights.gaussian(300, gain=1.5, rng=0)),
+    ...      nd.Coupling("E.r", "out.I", np.zeros((1, 300))),
+    ...      nd.Coupling("out.z", "E.I_fb", rng.uniform(-1, 1, (300, 1)))])
+    >>> t = 0.1 * np.arange(15_000)
+    >>> target = np.sin(t / 10) + 0.5 * np.sin(t / 5)
+    >>> rule = nd.learning.FORCE(net, "E.r->out.I", nd.Euler(dt=0.1), every=2)
+    >>> rule.fit(None, target[:12_000]).score(None, target[12_000:]) > 0.9
+    True
     """
 
     def __init__(

@@ -51,9 +51,17 @@ class _PerturbationRun(TrainingRun):
             source, target = self.ends[label]
             post, pre = self.rule._eligibility(unrolled, recorded, source, target, noises)
             weights = unrolled.values.weights[self.network_labels.index(label)]
-            gradients = weights.gradient(better[:, None, None] * post, pre)
+            with np.errstate(over="ignore", invalid="ignore"):
+                gradients = weights.gradient(better[:, None, None] * post, pre)
             for one in names:
                 found[one.key] = np.asarray(gradients[one.array], self.values.start[one.key].dtype)
+                if not np.isfinite(found[one.key]).all():
+                    self._diverged(
+                        f"eligibilities of `{one.key}` are not finite: activity grew. Try a "
+                        "smaller learning rate, `clip=` or a smaller `sigma`",
+                        step,
+                        one.key,
+                    )
         return float(losses.mean()), 0.0, found
 
     def _noise(self, target: str, batch: TrialBatch, generator) -> np.ndarray:
@@ -273,7 +281,8 @@ class DelayedRewardHebb(NodePerturbation):
         population, _ = self.network.split(target)
         x = recorded[f"{population}.{self.activity[population]}"]
         deviation = fluctuations(x, self.memory)
-        return deviation**self.power, at_beginnings(unrolled, source)[:, :-1] ** self.power
+        with np.errstate(over="ignore", invalid="ignore"):  # refused where it is used
+            return deviation**self.power, at_beginnings(unrolled, source)[:, :-1] ** self.power
 
 
 def fluctuations(x: np.ndarray, memory: float) -> np.ndarray:

@@ -115,3 +115,28 @@ def test_numbers_of_evolution_are_checked_by_name():
             EvolutionStrategy(network(), adam, TRAINED, **options).fit(Repeated())
         with pytest.raises(ValueError, match=message):
             evolution_gradient(np.sum, np.ones(2), **({"sigma": 1.0, "population": 4} | options))
+
+
+@pytest.mark.slow
+def test_evolution_trains_a_memory():
+    """The flip-flop of one bit; before training its accuracy is that of chance, 1/2."""
+    random = np.random.default_rng(0)
+    memory = nd.Network(
+        {
+            "S": nd.Population(1, "r = u : 1\nu : 1"),
+            "E": nd.Population(20, "dx/dt = (-x + I_rec + I_in)/tau : 1\nr = tanh(x) : 1", tau=0.03),
+            "out": nd.Population(1, "y = I : 1\nI : 1"),
+        },
+        [
+            nd.Coupling("S.r", "E.I_in", random.normal(size=(20, 1))),
+            nd.Coupling("E.r", "E.I_rec", random.normal(0, 1 / np.sqrt(20), (20, 20))),
+            nd.Coupling("E.r", "out.I", random.normal(0, 1 / np.sqrt(20), (1, 20))),
+        ],
+    )
+    task = nd.tasks.FlipFlop(bits=1, dt=0.01, duration=0.3)
+    rule = EvolutionStrategy(
+        memory, nd.learning.Adam(0.02), TRAINED, population=40, sigma=0.05, rng=0,
+        connect={"pulses": "S.u", "memory": "out.y"},
+    )  # fmt: skip
+    before = rule.partial_fit(task).score(task)
+    assert before < 0.75 < 0.85 < rule.partial_fit(task, steps=200).score(task)

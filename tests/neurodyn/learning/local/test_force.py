@@ -199,3 +199,34 @@ def test_what_cannot_be_learned_is_refused_by_name():
     lms = FORCE(network, "E.r->out.I", euler, algorithm="lms", learning_rate=1e3)
     with pytest.raises(FloatingPointError, match="`out.I` is not finite.*smaller `learning_rate`"):
         lms.fit(None, targets(2000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sparse", "low_rank", "noisy", "exponential"])
+def test_any_rate_network_will_do(kind):
+    """Whatever the network is, without feedback the readout is ridge regression on its activity."""
+    n = 20
+    solver = nd.ExponentialEuler(DT) if kind == "exponential" else nd.Euler(DT)
+    weights = {
+        "sparse": nd.weights.sparse_random(n, p=0.3, weight=0.5, rng=1),
+        "low_rank": nd.weights.low_rank_plus_random(n, rank=2, gain=0.8, rng=1)
+        if kind == "low_rank" else None,
+    }.get(kind, nd.weights.gaussian(n, gain=1.5, rng=1))  # fmt: skip
+    noise = " + sigma*sqrt(2*tau)*xi" if kind == "noisy" else ""
+    units = nd.Population(
+        n, f"dx/dt = (-x + I_rec + I_ext{noise})/tau : 1\nr = tanh(x) : 1", tau=TAU,
+        x=lambda rng, size: rng.normal(size=size), **({"sigma": 0.3} if noise else {}),
+    )  # fmt: skip
+    network = nd.Network(
+        {"E": units, "out": nd.Population(2, "z = I : 1\nI : 1")},
+        [nd.Coupling("E.r", "E.I_rec", weights), nd.Coupling("E.r", "out.I", np.zeros((2, n)))],
+    )
+    y = targets(90)
+    fit = FORCE(network, "E.r->out.I", solver, alpha=0.2, rng=5).fit(None, y)
+    root = np.random.SeedSequence(5)
+    first, second = root.spawn(2)
+    initial = {k: v[0] for k, v in network.initial_state([first]).items()}
+    ds = nd.simulate(network, solver, 9.0, record=["E.r"], initial=initial, rng=second)
+    r = ds["E.r"].values[0]
+    ridge = np.linalg.solve(r.T @ r + 0.2 * np.eye(n), r.T @ y).T
+    assert_allclose(fit.coef_, ridge, rtol=1e-8, atol=1e-10)

@@ -139,3 +139,39 @@ def test_one_update_of_miconis_rule_is_that_of_a_loop(monkeypatch):
     wanted = ((losses[0] - losses[1]) * e[0] + (losses[1] - losses[0]) * e[1]) / 2
     assert (drawn["E.I_rec"] == 0).mean() > 0.3
     assert_allclose(kept.seen[0]["E.r->E.I_rec"], wanted, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.slow
+def test_miconis_rule_learns_to_hold_a_sign():
+    """Rewards come when the trial is over; the error of answering 0 is 1."""
+
+    class Sign:
+        def batch(self, rng, trials):
+            sign = rng.choice([-1.0, 1.0], trials)[:, None, None]
+            pulse = sign * (np.arange(30) < 5)[:, None]
+            mask = (np.arange(30) >= 25).astype(float)
+            return nd.learning.TrialBatch(
+                {"S.u": pulse}, {"out.y": np.broadcast_to(sign, (trials, 30, 1))}, dt=0.01, mask=mask
+            )
+
+    random = np.random.default_rng(0)
+    net = nd.Network(
+        {
+            "S": nd.Population(1, "r = u : 1\nu : 1"),
+            "E": nd.Population(20, "dx/dt = (-x + I_rec + I_in)/tau : 1\nr = tanh(x) : 1", tau=0.03),
+            "out": nd.Population(1, "y = I : 1\nI : 1"),
+        },
+        [
+            nd.Coupling("S.r", "E.I_in", 0.3 * random.normal(size=(20, 1))),
+            nd.Coupling("E.r", "E.I_rec", random.normal(0, 1 / np.sqrt(20), (20, 20))),
+            nd.Coupling("E.r", "out.I", random.normal(0, 1 / np.sqrt(20), (1, 20))),
+        ],
+    )
+    rule = DelayedRewardHebb(
+        net, nd.learning.SGD(0.03), ["E.r->E.I_rec"], activity={"E": "x"}, sigma=3.0,
+        probability=0.05, steps=400, rng=0,
+    )  # fmt: skip
+    assert rule.fit(Sign()).score(Sign()) > -0.25
+    too_fast = clone(rule).set_params(optimiser=nd.learning.SGD(1e6))
+    with pytest.raises(nd.learning.TrainingDiverged, match="Try a smaller learning rate"):
+        too_fast.fit(Sign())
