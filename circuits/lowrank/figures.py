@@ -9,6 +9,7 @@ import numpy as np
 from neurodyn.circuits._sheet import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, letter, sheet
 
 from .gaussian import GAINS, RANK_TWO, ROTATION
+from .sizes import GAIN
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -141,7 +142,7 @@ def large_network(ds: xr.Dataset) -> Figure:
         ax.axhline(float(ds.kappa_theory), color="0.35", label="theory")
         ax.plot(np.arange(ds.sizes["network"]) + 1, ds.kappa, "o", color=BLUE, ms=4,
                 label="networks")
-        ax.set(xlabel="network", ylabel=r"$\kappa$", title=f"{n_units:,} units, g = 0.8")
+        ax.set(xlabel="network", ylabel=r"$\kappa$", title=f"{n_units:,} units, g = {GAIN:g}")
         low, high = (float(ds.kappa_theory) + s * 1.6 * float(
             np.abs(ds.kappa - ds.kappa_theory).max()) for s in (-1, 1))
         ax.set_ylim(low, high)
@@ -196,7 +197,7 @@ def latent_dynamics(ds: xr.Dataset) -> Figure:
         _trial(trial, ds)
         learning.semilogy(ds.loss.T, lw=0.7)
         learning.set(xlabel="step of training", ylabel="loss",
-                     title=f"training, {ds.sizes['network']} network" + "s" * (ds.sizes["network"] > 1))
+                     title=f"training, networks: {ds.sizes['network']}")
         plane, errors, populations = lower.subplots(1, 3)
         _plane(plane, ds)
         _errors(errors, ds)

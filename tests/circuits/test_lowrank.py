@@ -227,8 +227,9 @@ def test_short_runs_are_complete_and_drawn(name, settings, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", ["fast", "full"])
 @pytest.mark.parametrize("experiment", list(CIRCUIT.experiments))
-def test_claims_at_fast_size(experiment):
-    run = run_experiment(CIRCUIT, experiment)
+def test_claims(experiment, size):
+    run = run_experiment(CIRCUIT, experiment, size)
     failed = [f"{o.claim.text}: {o.measured} {o.error}" for o in run.outcomes if not o.passed]
     assert not failed
