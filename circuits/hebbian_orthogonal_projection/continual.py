@@ -12,7 +12,7 @@ from . import model
 from .propagation import Propagation
 from .sequences import TaskData
 
-__all__ = ["METHODS", "Plan", "Progress", "learn_sequence"]
+__all__ = ["METHODS", "Plan", "Progress", "learn_at_once", "learn_sequence"]
 
 #: How old tasks are protected: not at all; by lateral neurons that learn; by ones whose responses
 #: are counts of spikes; by the principal directions of stored activity (the oracle).
@@ -164,6 +164,35 @@ def learn_sequence(way: Propagation, tasks: Sequence[TaskData], method: str, pla
         progress.overlap = max(
             float(np.abs(s.rows @ s.rows.T - np.eye(s.n_rows)).max()) for s in subspaces)
     progress.weights, progress.subspaces = weights, subspaces
+    return progress
+
+
+def learn_at_once(way: Propagation, tasks: Sequence[TaskData], plan: Plan,
+                  rng: np.random.SeedSequence) -> Progress:
+    """Learn all tasks together, in as many steps as one after the other: the bound of all methods.
+
+    Only the last row of ``performance`` and the end of ``first_task`` are measured.
+    """
+    import neurodyn as nd
+
+    if any(task.outputs != tasks[0].outputs for task in tasks):
+        raise ValueError("`tasks` must share their readout to be learned in the same batches")
+    plan.check(tasks)
+    of_weights, of_order, _ = (np.random.default_rng(s) for s in rng.spawn(3))
+    weights = model.first_weights(way.sizes, of_weights, model.FIRST_GAIN[way.training])
+    optimiser = nd.learning.SGD(plan.learning_rate)
+    pixels = np.concatenate([task.train_pixels for task in tasks])
+    classes = np.concatenate([task.train_classes for task in tasks])
+    for _ in range(plan.epochs):
+        for images in _batches(len(pixels), plan.batch, of_order):
+            activity = way.run(weights, pixels[images])
+            gradients = way.gradients(weights, activity, classes[images], tasks[0].outputs)
+            weights = _descended(optimiser, weights, gradients)
+    n = len(tasks)
+    progress = Progress(np.full((n, n), np.nan), np.full(n * plan.epochs, np.nan),
+                        np.full((n, len(weights)), np.nan), weights=weights)
+    progress.performance[-1] = [_accuracy(way, weights, task) for task in tasks]
+    progress.first_task[-1] = progress.performance[-1, 0]
     return progress
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["error_propagation", "permuted_digits", "split_digits"]
 
+#: All tasks in the same batches, beside methods that learn them one after the other.
+AT_ONCE = "all at once"
+
 #: Lateral neurons of the layers for the first of the permuted digits, and for each other.
 DIGITS_ROWS = (35, 80, 50), (22, 16, 20)
 
@@ -60,7 +63,7 @@ def permuted_digits(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     Returns
     -------
     xarray.Dataset
-        By `protection` (how old tasks are protected) and seed.
+        By `protection` (how old tasks are protected, or "all at once") and seed.
     """
     n_seeds = _chosen(seeds, {"fast": 1, "full": 5}[size])
     if mnist is None:
@@ -78,7 +81,8 @@ def permuted_digits(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
             rows=MNIST_ROWS, n_hidden=(800, 800), epochs=_chosen(epochs, 1),
             learning_rate=0.1 if learning_rate is None else learning_rate,
             hebbian_rate=(0.001, 0.01, 0.01) if hebbian_rate is None else (hebbian_rate,) * 3)
-    runs = {method: ("rates, exact", method, data, plan) for method in continual.METHODS}
+    runs = {method: ("rates, exact", method, data, plan)
+            for method in (*continual.METHODS, AT_ONCE)}
     return _dataset("protection", runs, n_seeds, rng)
 
 
@@ -204,6 +208,8 @@ def _one(run: tuple, seed: int) -> continual.Progress:
     stream = np.random.SeedSequence(seed)
     of_feedback, of_learning = stream.spawn(2)
     network = propagation.build(way, plan.sizes(data), plan.batch, of_feedback)
+    if method == AT_ONCE:
+        return continual.learn_at_once(network, data, plan, of_learning)
     return continual.learn_sequence(network, data, method, plan, of_learning)
 
 

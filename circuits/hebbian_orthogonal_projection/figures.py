@@ -17,7 +17,8 @@ __all__ = ["error_propagation", "permuted_digits", "principal_subspace", "split_
 
 _METHODS = {"none": (RED, "not protected"), "Hebbian": (BLUE, "Hebbian rows"),
             "Hebbian, spiking": (SKY, "spiking lateral neurons"),
-            "principal directions": (GREEN, "principal directions")}
+            "principal directions": (GREEN, "principal directions"),
+            "all at once": (GREY, "all tasks at once")}
 
 
 def permuted_digits(ds: xr.Dataset) -> Figure:
@@ -30,14 +31,13 @@ def permuted_digits(ds: xr.Dataset) -> Figure:
             _matrix(ax, ds.performance.sel(protection=name).mean("seed"))
             ax.set_title(f"{_METHODS[name][1]}: accuracy (%)")
         for ax, variable, label in ((axes[3], "acc", "ACC"), (axes[4], "bwt", "BWT")):
-            _dots(ax, ds[variable].transpose("protection", "seed").values,
-                  [_METHODS[m][1] for m in ds.protection.values],
-                  [_METHODS[m][0] for m in ds.protection.values])
+            shown = [m for m in _METHODS if np.isfinite(ds[variable].sel(protection=m)).any()]
+            _dots(ax, ds[variable].sel(protection=shown).transpose("protection", "seed").values,
+                  [_METHODS[m][1] for m in shown], [_METHODS[m][0] for m in shown])
             ax.set(xlabel=label)
         axes[3].set_title("accuracy after the last task")
         axes[4].set_title("backward transfer")
         axes[4].axvline(0, color="k", lw=0.8, ls="--")
-        axes[4].tick_params(labelleft=False)
         ax = axes[5]
         for layer, marker in zip(ds.layer.values, "os^"):
             for name in ("Hebbian", "principal directions"):
@@ -57,7 +57,7 @@ def permuted_digits(ds: xr.Dataset) -> Figure:
 
 def _first_task(ax: Axes, ds: xr.Dataset) -> None:
     per_task = ds.attrs["epochs_per_task"]
-    for name, (colour, label) in _METHODS.items():
+    for name, (colour, label) in list(_METHODS.items())[:-1]:
         course = 100 * ds.first_task.sel(protection=name)
         ax.plot(ds.epoch, course.mean("seed"), color=colour, label=label)
         if ds.sizes["seed"] > 1:

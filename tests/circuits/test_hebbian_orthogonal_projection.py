@@ -1,5 +1,7 @@
 """Lateral Hebbian learning that protects old tasks while a spiking network learns new ones."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -314,6 +316,23 @@ def test_a_sequence_of_tasks(ways, method):
         assert found.overlap < 1e-12
 
 
+def test_all_tasks_at_once(ways):
+    plan = continual.Plan(rows=((2, 2, 2),) * 2, n_hidden=SIZES[1:-1], n_outputs=SIZES[-1],
+                          epochs=4, batch=BATCH)
+    way = ways["rates, exact"]
+    longer = dataclasses.replace(plan, epochs=40)
+    found = continual.learn_at_once(way, tiny(2), longer, np.random.SeedSequence(0))
+    assert np.isnan(found.performance[0]).all() and (found.performance[1] > 0.8).all()
+    # one task at once is the sequence of one
+    alone = continual.learn_at_once(way, tiny(1), plan, np.random.SeedSequence(0))
+    sequence = continual.learn_sequence(way, tiny(1), "none", plan, np.random.SeedSequence(0))
+    for a, b in zip(alone.weights, sequence.weights):
+        assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="must share their readout"):
+        own = tiny(2, outputs=lambda k: slice(2 * k, 2 * k + 2))
+        continual.learn_at_once(way, own, plan, np.random.SeedSequence(0))
+
+
 def test_rows_that_span_everything_leave_nothing_to_forget_with(ways):
     plan = continual.Plan(rows=((9, 7, 6), (0, 0, 0)), n_hidden=SIZES[1:-1], n_outputs=SIZES[-1],
                           epochs=4, batch=BATCH)
@@ -416,8 +435,24 @@ def test_short_runs_are_complete_and_drawn_and_say_that_nothing_was_learned(tmp_
         if name == "permuted_digits":
             assert any("did not learn all tasks" in (o.error or "") for o in run.outcomes)
             first = run.dataset.performance.isel(after_task=0, eval_task=0)
-            assert len(set(first.values.ravel())) == 1      # protection begins with the second task
+            # protection begins with the second task
+            assert len(set(first.sel(protection=list(continual.METHODS)).values.ravel())) == 1
     assert load_circuit("hebbian_orthogonal_projection") is CIRCUIT
+
+
+@pytest.mark.slow
+def test_the_papers_size_runs_with_a_file_of_mnist(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {f"x_{part}": random.integers(256, size=(n, 28, 28), dtype=np.uint8)
+              for part, n in (("train", 64), ("test", 10))}
+    labels = {f"y_{part}": np.arange(n) % 10 for part, n in (("train", 64), ("test", 10))}
+    np.savez(path := tmp_path / "mnist.npz", **arrays, **labels)
+    run = run_experiment(CIRCUIT, "permuted_digits", settings={"mnist": path, "tasks": 2})
+    assert run.dataset.sizes["after_task"] == 2
+    # 80 of 784 directions cannot hold noise; principal directions hold all of 64 images
+    captured = run.dataset.captured.isel(seed=0, after_task=0).sel(layer="pixels")
+    assert captured.sel(protection="principal directions") == pytest.approx(1)
+    assert 0 < captured.sel(protection="Hebbian") < 1
 
 
 @pytest.mark.slow
