@@ -159,7 +159,8 @@ class FoldiakCoding(LayerRule):
     dt, n_steps : float, int
         Step and number of steps in which units settle. Defaults 0.1 and 100.
     n_warm_up : int
-        Passes of `fit` before all others, in which thresholds alone learn. Default 0.
+        Passes through the first samples before all others, in which thresholds alone learn. Default
+        0.
     n_epochs, schedule, rng
         As for `NormalisedHebb`.
     components : array_like, (component, feature), optional

@@ -322,6 +322,8 @@ def _one_trial(batch: TrialBatch, k: int) -> TrialBatch:
         inputs=cut_all(batch.inputs),
         targets=cut_all(batch.targets),
         mask={n: m if np.ndim(m) == 1 else cut(m) for n, m in batch.mask.items()} or None,
-        initial=cut_all(batch.initial),
+        initial={n: v if np.ndim(v) == 1 else v[k : k + 1] for n, v in batch.initial.items()}
+        if batch.initial
+        else None,
         info={n: cut(np.asarray(v)) for n, v in batch.info.items()},
     )

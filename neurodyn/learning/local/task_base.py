@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,8 +23,8 @@ from neurodyn.simulation.arguments import root_seed
 if TYPE_CHECKING:
     from neurodyn.learning.trained import Trained
 
-#: Purpose of the random numbers of perturbations, beside those of `TrainingRun`.
-PERTURBATION = 3
+#: Purposes of random numbers, beside those of `TrainingRun`: perturbations, and predictions.
+PERTURBATION, PREDICTION = 3, 4
 
 
 class TaskRule(BaseEstimator):
@@ -96,7 +97,8 @@ class TaskRule(BaseEstimator):
         values = run.values.values(run.raw)
         connected = batch.connected(run.connect) if run.connect else batch
         unrolled, _ = run._ready(connected, values, training=False)
-        run_forward(unrolled, connected.inputs, run._initial(connected, values), run._seed(9, 0))
+        seed = run._seed(PREDICTION, 0)
+        run_forward(unrolled, connected.inputs, run._initial(connected, values), seed)
         back = {name: own for own, name in run.connect.items()}
         return {back.get(n, n): unrolled.recorded[n].copy() for n in connected.targets}
 
@@ -111,6 +113,15 @@ class TaskRule(BaseEstimator):
             found = task.evaluate(batch, outputs)[task.score]
             return float(found if task.score == "accuracy" else -found)
         return -float(batch.loss()(outputs)[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but compiled code, which another process loads from its cache."""
+        state = dict(super().__getstate__())
+        if "_run" in state:
+            state["_run"] = run = copy(state["_run"])
+            run._unrolled = {}
+            run.__dict__.pop("_own", None)  # the last batch
+        return state
 
     # -- small helpers -------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Evolution strategies against exact gradients, of a quadratic and of a network on a task."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -14,6 +16,17 @@ from tests.neurodyn.learning.local.repeated_trial import (
     mean_and_error,
     network,
 )
+
+
+class Share:
+    """The share of wrong signs: its derivative is 0 wherever there is one."""
+
+    def __init__(self, batch):
+        self.record, self.target = ("out.y",), batch.targets["out.y"]
+
+    def __call__(self, recorded):
+        wrong = np.mean(np.sign(recorded["out.y"]) != np.sign(self.target))
+        return wrong, {}
 
 
 def quadratic():
@@ -83,22 +96,14 @@ def test_evolution_estimates_the_gradient_of_a_network_on_a_task():
 
 
 def test_evolution_trains_a_network_without_derivatives():
-    class Share:
-        """The share of wrong signs: its derivative is 0 wherever there is one."""
-
-        def __init__(self, batch):
-            self.record, self.target = ("out.y",), batch.targets["out.y"]
-
-        def __call__(self, recorded):
-            wrong = np.mean(np.sign(recorded["out.y"]) != np.sign(self.target))
-            return wrong, {}
-
     rule = EvolutionStrategy(
         network(), nd.learning.Adam(0.05), TRAINED, steps=120, population=20, sigma=0.1,
         loss=Share, batch=1, rng=2, parametrise={"E.r->E.I_rec": nd.learning.Bounded(-1.5, 1.5)},
     )  # fmt: skip
     rule.fit(Repeated())
     batch = Repeated().batch(None, 1)
+    again = pickle.loads(pickle.dumps(rule))
+    assert np.array_equal(again.predict(batch)["out.y"], rule.predict(batch)["out.y"])
     before = EvolutionStrategy(network(), nd.learning.SGD(1e-12), TRAINED, steps=1, population=2, rng=0)
     wrong = [Share(batch)(r.predict(batch))[0] for r in (before.fit(Repeated()), rule)]
     assert wrong[1] <= wrong[0] - 3 / 12  # at least 3 signs of 12 turned right
