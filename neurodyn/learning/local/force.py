@@ -56,7 +56,8 @@ class FORCE(OnlineRule):
         Steps from one update to the next. Default 1.
     internal : dict of str to array_like (post, output), optional
         Further couplings with the same source that learn by the same errors: a unit of theirs gets
-        the errors ``A e`` of a matrix A: ``{"E.r->E.I_rec": A}``.
+        the errors ``A e`` of a matrix A: ``{"E.r->E.I_rec": A}``. By full matrices that is the same
+        as feedback through A of what the readout learns: they change by A times its change.
     rng : int, SeedSequence, Generator or None
         Of noise and random initial states.
 

@@ -105,12 +105,16 @@ class LayerRule(TransformerMixin, BaseEstimator, ABC):
         """A pass that counts as `n` epochs."""
         self._pass(X, self._epoch_rate())
         self.n_epochs_ += n
-        self.n_samples_seen_ += len(X)
         if not np.isfinite(self.components_).all():
-            raise FloatingPointError(
-                f"weights are no longer finite after {self.n_samples_seen_} samples; try a smaller "
-                f"`learning_rate` than {self.learning_rate!r}, or smaller samples"
-            )
+            raise self._diverged(len(X))
+        self.n_samples_seen_ += len(X)
+
+    def _diverged(self, n: int) -> FloatingPointError:
+        """The error of weights that have grown in a pass through n samples."""
+        return FloatingPointError(
+            f"weights are no longer finite after {self.n_samples_seen_ + n} samples; try a smaller "
+            f"`learning_rate` than {self.learning_rate!r}, or smaller samples"
+        )
 
     @abstractmethod
     def _pass(self, X: np.ndarray, rate: float) -> None:

@@ -15,6 +15,7 @@ from neurodyn.network import Network
 from neurodyn.plasticity import Plasticity
 from neurodyn.population import Population
 from neurodyn.results import FINAL, final_state
+from neurodyn.simulation import SimulationDiverged
 from neurodyn.simulation.simulate import simulate
 from neurodyn.simulation.synapses import with_final_weights
 from neurodyn.solvers import Euler
@@ -52,13 +53,16 @@ class _TextLayer(LayerRule):
     def _pass(self, X, rate):
         rule = self._rule(rate)
         if self._kept:  # what the rule keeps a synapse goes on
-            bounds = rule.bounds
-            rule = Plasticity(rule.equations, bounds=bounds, **{**rule.values, **self._kept})
+            values = {**rule.values, **self._kept}
+            rule = Plasticity(rule.equations, bounds=rule.bounds, **values)
         network = self._network(rule)
-        initial = self.traces_ or None
-        ds = simulate(
-            network, Euler(dt=1.0), len(X), inputs={"X.u": X}, record=[], initial=initial, threads=1
-        )
+        try:
+            ds = simulate(
+                network, Euler(dt=1.0), len(X), inputs={"X.u": X}, record=[],
+                initial=self.traces_ or None, threads=1,
+            )  # fmt: skip
+        except SimulationDiverged:
+            raise self._diverged(len(X)) from None
         (coupling,) = with_final_weights(network, ds).couplings
         self.components_ = np.array(coupling.weights.to_dense())
         self.traces_ = final_state(ds) if network.state_names else {}

@@ -126,7 +126,10 @@ def test_with_feedback_it_goes_as_the_plain_loop(every, options):
     learned = dict(zip(network.coupling_labels, fit.network_.couplings))
     assert_allclose(learned["E.r->E.I_rec"].weights.to_dense(), inner, rtol=1e-8, atol=1e-9)
     assert_allclose(learned["E.r->out.I"].weights.to_dense(), fit.coef_, rtol=0)
-    assert (share is None) == np.array_equal(inner, W)
+    if share is None:
+        assert np.array_equal(inner, W)
+    else:  # as feedback of what the readout learns
+        assert_allclose(inner - W, share @ w, rtol=1e-8, atol=1e-10)
 
 
 def test_learning_goes_on_where_it_stopped():

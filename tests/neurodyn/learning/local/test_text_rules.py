@@ -96,6 +96,29 @@ def test_traces_go_on_from_call_to_call():
     assert_allclose(fit.traces_["Y.theta_post"][0], theta, rtol=1e-11)
 
 
+@pytest.mark.slow
+def test_what_a_rule_keeps_a_synapse_goes_on_from_call_to_call():
+    """Changes that are averaged over 5 samples, onto rectified units."""
+    random = np.random.default_rng(5)
+    X, W = random.normal(size=(40, 4)), random.normal(size=(2, 4))
+    rule = nd.plasticity.oja_subspace(eta=0.05, tau_average=5.0)
+    fit = PlasticityLearner(rule, 2, activation="relu", components=W)
+    fit.partial_fit(X[:13]).partial_fit(X[13:])
+    average = np.zeros((2, 4))
+    for x in X:
+        y = np.maximum(W @ x, 0)
+        change = y[:, None] * (x - y @ W)
+        W, average = W + 0.05 * average, average + (change - average) / 5
+    assert_allclose(fit.components_, W, rtol=1e-11, atol=1e-14)
+    assert_allclose(fit.transform(X), np.maximum(X @ W.T, 0), rtol=1e-11, atol=1e-13)
+
+
+def test_weights_that_grow_without_limit_are_an_error():
+    X = 1e3 * np.random.default_rng(6).normal(size=(50, 4))
+    with pytest.raises(FloatingPointError, match="no longer finite after 50 samples.*learning_rate"):
+        Oja(1, learning_rate=1.0, rng=0).partial_fit(X)
+
+
 def test_what_is_no_rule_is_refused():
     with pytest.raises(TypeError, match="`rule` must be a Plasticity"):
         PlasticityLearner("oja").fit(np.eye(2))
