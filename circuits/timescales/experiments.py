@@ -20,7 +20,7 @@ __all__ = ["delayed_match", "fixed_leaks", "no_curriculum", "parity"]
 
 HEADS = ("single", "multi")
 #: Networks are asked for their timescales when they have learned these N.
-PROBED = (3, 6, 9, 12, 15, 18, 21, 25, 30, 40, 50, 60, 70, 80, 90, 100)
+PROBED = (3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)
 
 
 def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int | None = None,

@@ -82,7 +82,8 @@ def _learning(ax: Axes, ds: xr.Dataset) -> None:
         ax.plot(ds.epoch, found.T, color=colour, lw=0.9, alpha=0.8)
         ax.plot([], [], color=colour, label=f"{heads}-head")
     ax.axvline(ds.attrs["epochs"], color=GREY, ls=":", lw=1)
-    _whole_numbers(ax.yaxis)
+    for axis in (ax.xaxis, ax.yaxis):
+        _whole_numbers(axis)
     ax.set(xlabel="epoch", ylabel="newest N in training", title=f"learning, {ds.attrs['task']}")
     ax.legend(loc="upper left")
 
@@ -139,7 +140,8 @@ def _perturbation(ax: Axes, ds: xr.Dataset) -> None:
             ax.plot(ds.strength, found.T, style, color=colour, lw=0.6, alpha=0.45)
             if found.notnull().any():
                 ax.plot(ds.strength, found.mean("seed"), style, color=colour, lw=1.8)
-        ax.plot([], [], style, color=GREY, label=f"of {kind}")
+        ax.plot([], [], style, color=GREY,
+                label="of weights" if kind == "weights" else "of time constants")
     ax.set(xlabel="relative perturbation", ylabel="relative accuracy", xscale="log",
            title="perturbations", ylim=(-0.3, 1.1))
     ax.set_xticks(ds.strength.values, [f"{s:g}" for s in ds.strength.values])
