@@ -154,7 +154,7 @@ def combination(
     Parameters
     ----------
     size : {"fast", "full"}
-        64 or 1000 random Jacobians of the whole; 50 or 200 starts for fixed points.
+        64 or 256 random Jacobians of the whole; 50 or 200 starts for fixed points.
     rng : int
         Seed of modules, couplings, states and inputs.
     n_modules, module_size : int
@@ -175,7 +175,7 @@ def combination(
     n_steps = round(duration / DT)
     if n_steps < 100 or abs(duration - n_steps * DT) > 1e-9 or n_steps % 10:
         raise ValueError(f"`duration` must be a multiple of 0.01 s, 0.1 s at least; got {duration}")
-    n_checks, n_starts = (64, 50) if size == "fast" else (1000, 200)
+    n_checks, n_starts = (64, 50) if size == "fast" else (256, 200)
     seeds = np.random.SeedSequence(rng).spawn(6)
     modules = model.sparse_modules(n_modules, module_size, rng=seeds[0])
     couplings = {kind: model.coupling_weights(modules, kind, norm=norm, rng=seeds[1])
