@@ -457,7 +457,9 @@ class Unrolled:
         found = {}
         for one in self.trainables:
             if one.kind == "weights":
-                found[one.key] = weights[labels.index(one.name)][one.array]
+                c = labels.index(one.name)
+                if c in weights:  # subclasses may have no use for some
+                    found[one.key] = weights[c][one.array]
             elif one.kind == "input":
                 found[one.key] = self.input_gradients[one.name]
             else:

@@ -134,7 +134,7 @@ class Carrier(ABC):
 
     @abstractmethod
     def gradients(self) -> dict[str, np.ndarray]:
-        """Sums so far by the keys of weights and parameters."""
+        """Sums so far by the keys of weights and parameters; views, till `clear` is called."""
 
     @abstractmethod
     def state_gradients(self) -> dict[str, np.ndarray]:
@@ -246,7 +246,9 @@ class FullSensitivities(Carrier):
             self.sensitivities[p][slot][:, units, self.n_shared + places] = 1
 
     def clear(self) -> None:
-        self.shared = self._zeros(self.n_columns, self.n_shared)
+        if not hasattr(self, "shared"):
+            self.shared = self._zeros(self.n_columns, self.n_shared)
+        self.shared[:] = 0
 
     def _extra(self) -> list[np.ndarray]:
         found = []
@@ -386,9 +388,11 @@ class LocalTraces(Carrier):
                 self.traces[p][0][row, :, :, self.n_shared[p] + k] = 1
 
     def clear(self) -> None:
-        self.shared = {
-            p: self._zeros(self.compiled.sizes[p], self.n_shared[p]) for p in self.populations
-        }
+        if not hasattr(self, "shared"):
+            sizes = self.compiled.sizes
+            self.shared = {p: self._zeros(sizes[p], self.n_shared[p]) for p in self.populations}
+        for shared in self.shared.values():
+            shared[:] = 0
 
     def _of_population(self, p: int, signals: Signals, feedback) -> list[np.ndarray]:
         found = [signals[p]]

@@ -108,6 +108,10 @@ class Dependence:
         """Whether a variable is a state, or acts on one."""
         return self._is_state(node) or bool(self.states_driven_by(node))
 
+    def at_once(self, node: Node) -> set[Node]:
+        """A variable, and those that it acts on within a moment; states end this."""
+        return self._reached([node], False)
+
     # -- couplings -----------------------------------------------------------------------------
 
     @cached_property

@@ -97,7 +97,7 @@ def fold(item: Item, values: np.ndarray, weights, columns: np.ndarray, places: n
     term = weights[item.array.coupling].terms[item.array.term]
     n_pre, role = term.shape[1], item.array.role
     if role == "dense":
-        found = values[columns[:, None], places[:, None] + np.arange(n_pre)]
+        found = _rows(values, columns, places, n_pre)
         return found.T if term.is_transposed else found
     if role == "diagonal":
         return values[columns, places]
@@ -105,10 +105,17 @@ def fold(item: Item, values: np.ndarray, weights, columns: np.ndarray, places: n
         return _fold_sparse(term, values, columns, places)
     rank = term.parameters["m"].shape[1]
     if role == "post":
-        return values[columns[:, None], places[:, None] + np.arange(rank)]
+        return _rows(values, columns, places, rank)
     first = _first_of_columns(columns)
-    rows = values[columns[first][:, None], places[first][:, None] + np.arange(rank * n_pre)]
+    rows = _rows(values, columns[first], places[first], rank * n_pre)
     return rows.sum(axis=0, dtype=float).reshape(rank, n_pre).T
+
+
+def _rows(values: np.ndarray, columns: np.ndarray, places: np.ndarray, width: int) -> np.ndarray:
+    """`width` vectors of each unit from its place on: a view, if that is the same for all."""
+    if (places == places[0]).all() and np.array_equal(columns, np.arange(len(values))):
+        return values[:, places[0] : places[0] + width]
+    return values[columns[:, None], places[:, None] + np.arange(width)]
 
 
 def _first_of_columns(columns: np.ndarray) -> np.ndarray:

@@ -163,6 +163,7 @@ class OnlineLearner:
         self._workspaces = compiled.workspaces(unrolled.n_trials, unrolled.solver.scratch)
         compiled.put(self._workspaces, state)
         unrolled.carrier.begin(unrolled.n_trials)
+        unrolled.carrier.clear()
         self.n_steps = 0
         self.recorded: dict[str, np.ndarray] = {}
 
@@ -202,7 +203,6 @@ class OnlineLearner:
             )
         drives = unrolled.compiled.drives(inputs, unrolled.n_trials)
         with one_blas_thread():
-            unrolled.carrier.clear()
             unrolled.carrier.advance(
                 self._workspaces, drives, self._keys, self.n_steps, 1, NEVER, self._no_signals(), {}
             )

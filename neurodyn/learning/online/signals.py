@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from neurodyn.compile.wanted import Wanted
+from neurodyn.learning.online.dependence import Dependence
 from neurodyn.learning.segments import Block, Segment
 from neurodyn.learning.unrolled import Unrolled
 
@@ -24,7 +25,16 @@ class SignalRun(Unrolled):
     """
 
     def _wanted(self) -> Wanted:
-        return dataclasses.replace(super()._wanted(), through_time=False)
+        wanted = super()._wanted()
+        # other weights have no part in what is recorded at the same moment
+        dependence = Dependence(self.compiled, self.trainables)
+        targets = self.compiled.structure.couplings
+        self.trained = [
+            c
+            for c in self.trained
+            if dependence.at_once(targets[c].target).intersection(wanted.records)
+        ]
+        return dataclasses.replace(wanted, couplings=tuple(self.trained), through_time=False)
 
     def backward(self, cotangents, collectors=None, feedback=None) -> None:
         members = zip(self.compiled.structure.populations, self.compiled.widths, strict=True)

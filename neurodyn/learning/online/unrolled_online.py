@@ -145,7 +145,10 @@ class OnlineUnrolled(FeedbackUnrolled, SignalRun):
         )  # fmt: skip
 
     def gradients(self) -> dict[str, np.ndarray]:
-        found = super().gradients()
-        for key, gradient in self.carried.items():
-            found[key] = (found[key] + gradient).astype(self.dtype)
+        at_once, found = super().gradients(), {}
+        for one in self.trainables:
+            parts = [of[one.key] for of in (at_once, self.carried) if one.key in of]
+            if not parts:  # it acts on nothing that is recorded
+                parts = [np.zeros_like(self.values.get(one))]
+            found[one.key] = np.array(sum(parts[1:], parts[0]), self.dtype, order="K")
         return found

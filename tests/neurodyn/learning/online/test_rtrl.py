@@ -197,7 +197,7 @@ def test_units_on_their_own_with_weights_of_every_kind(solver):
     assert_same(*both(elementwise(everything=True), RTRL("elementwise"), solver))
 
 
-@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("dense", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_columns_are_kept_apart(dense):
     network = columns(dense)
     rule = RTRL("columnar") if dense else RTRL()
@@ -209,10 +209,11 @@ def test_columns_are_kept_apart(dense):
     assert_same(*both(network, rule, nd.Euler))
 
 
-def test_the_gradient_is_the_difference_of_runs():
-    network = columns(True)
+@pytest.mark.parametrize("structure", ["full", "columnar", "elementwise"])
+def test_the_gradient_is_the_difference_of_runs(structure):
+    network = elementwise() if structure == "elementwise" else columns(True)
     loss, inputs = task(network)
-    solver, found = nd.Euler(dt=DT), both(network, RTRL("full"), nd.Euler)[0]
+    solver, found = nd.Euler(dt=DT), both(network, RTRL(structure), nd.Euler)[0]
     unrolled = Unrolled(
         network, solver, STEPS * DT, record=loss.record, trainable=names(network), trials=TRIALS,
         driven=("in.u",),
@@ -239,6 +240,37 @@ def test_the_gradient_is_the_difference_of_runs():
         ends = [value(s * h, point=point) for s in (-2, -1, 1, 2)]
         slope = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * h)
         assert (found[trained.key] * direction).sum() == pytest.approx(slope, rel=1e-8, abs=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_spikes_pass_their_surrogate(dtype):
+    rng = np.random.default_rng(6)
+    network = nd.Network(
+        {
+            "in": nd.Population(N_IN, "r = u : 1"),
+            "E": nd.Population(
+                N, "dv/dt = (beta*v + I - heaviside(v - 1) - v)/dt : 1\nz = spike(v - 1) : 1",
+                beta=0.9, surrogate=nd.surrogates.FastSigmoid(slope=5.0),
+            ),
+        },
+        [
+            nd.Coupling("in.r", "E.I", rng.normal(size=(N, N_IN))),
+            nd.Coupling("E.z", "E.I", rng.normal(size=(N, N)) / np.sqrt(N)),
+        ],
+    )  # fmt: skip
+    loss = nd.learning.MeanSquaredError("E.z", rng.normal(size=(TRIALS, STEPS, N)))
+    arguments = dict(
+        trainable=[*network.coupling_labels, "E.beta", "E.v"], dtype=dtype,
+        inputs={"in.u": 2 * rng.normal(size=(TRIALS, STEPS, N_IN))},
+    )  # fmt: skip
+    run = network, nd.Euler(dt=DT), STEPS * DT, loss
+    found, wanted = find_gradients(*run, RTRL(), **arguments), bptt(*run, **arguments)
+    assert 0.05 < found.recorded["E.z"].mean() < 0.95
+    digits = 1e-13 if dtype == "float64" else 1e-5
+    for name, gradient in wanted.gradients.items():
+        assert found[name].dtype == gradient.dtype == dtype
+        assert np.abs(found[name] - gradient).max() < digits * np.abs(gradient).max(), name
 
 
 # -- refusals ----------------------------------------------------------------------------------
@@ -292,8 +324,9 @@ def test_weights_that_grow_across_columns_are_refused():
 def test_what_is_not_finite_is_said():
     network = columns(True)
     loss, inputs = task(network)
-    with pytest.raises(FloatingPointError, match="the loss is nan"):
+    far = loss + nd.learning.MeanSquaredError("E.r", 1e200)
+    with pytest.raises(FloatingPointError, match="the loss is inf"):
         find_gradients(
-            network, nd.Euler(dt=DT), STEPS * DT, loss, RTRL("full"), trainable=names(network),
-            inputs=inputs, initial={"E.x": np.full(N, np.inf)},
+            network, nd.Euler(dt=DT), STEPS * DT, far, RTRL("full"), trainable=names(network),
+            inputs=inputs,
         )  # fmt: skip
