@@ -19,7 +19,8 @@ limit of many units, which networks of 10,000 come close to without any n x n ma
 (`large_network`). Units in several populations do more: an input that saturates one of them
 changes the effective coupling of the others, and so the attractors (`context_gating`). A low-rank
 network that was trained is exactly a dynamical system of its few latent variables, which shows how
-it solves its task; populations are what its memories need (`latent_dynamics`).
+it solves its task; populations are what its memories need, as networks of new units show that are
+drawn from one or several (`latent_dynamics`).
 
 What we changed. The random part of large networks is sparse: every unit hears 200 others, for which
 the theory holds up to order 1/200. Networks are trained on the flip-flop with two channels,

@@ -206,12 +206,15 @@ def latent_dynamics(ds: xr.Dataset) -> Figure:
         for k, shift in enumerate(jitter):
             populations.plot(x + shift, ds.mixture_stable.isel(network=k), "o-", ms=4, lw=0.7,
                              color=BLUE, alpha=0.6)
-        populations.axhline(2 ** ds.attrs["bits"], color="0.35", ls="--", lw=1,
-                            label="memories")
+        states = 2 ** ds.attrs["bits"]
+        populations.plot([], [], "o-", color=BLUE, ms=4, lw=0.7, label="stable, mean field")
+        populations.plot(x, states * ds.mixture_kept.mean("network"), "x", color=RED, ms=6,
+                         label="kept 30 s, drawn networks")
+        populations.axhline(states, color="0.35", ls="--", lw=1, label="all")
         populations.set_xticks(x, [str(n) for n in ds.populations.values])
-        populations.set(xlabel="Gaussian populations of vectors", ylabel="stable fixed points",
-                        ylim=(0, 2 ** ds.attrs["bits"] + 1.5), title="memories need populations")
-        populations.legend()
+        populations.set(xlabel="Gaussian populations of vectors", ylabel="memories",
+                        ylim=(0, 1.45 * states), title="memories need populations")
+        populations.legend(fontsize=7)
         letter([trial, learning, plane, errors, populations])
     return fig
 

@@ -146,13 +146,13 @@ def memory_network(
         raise ValueError(f"`rank` = {rank} is above the number of units, {n_units}")
     generator = as_generator(rng)
     m, n = generator.standard_normal((2, n_units, rank)) / np.sqrt(n_units)
-    return _memory(
+    return memory_of(
         nd.weights.LowRank(m, n), generator.standard_normal((n_units, bits)),
         generator.standard_normal((bits, n_units)) / n_units,
     )
 
 
-def _memory(recurrent: Any, inputs: np.ndarray, readout: np.ndarray) -> nd.Network:
+def memory_of(recurrent: Any, inputs: np.ndarray, readout: np.ndarray) -> nd.Network:
     import neurodyn as nd
 
     bits = len(readout)

@@ -8,7 +8,16 @@ from scipy.integrate import quad
 from scipy.stats import ttest_1samp
 
 import neurodyn as nd
-from neurodyn.circuits.lowrank import CIRCUIT, claims, gaussian, model, populations, sizes, trained
+from neurodyn.circuits.lowrank import (
+    CIRCUIT,
+    claims,
+    gaussian,
+    model,
+    populations,
+    resampling,
+    sizes,
+    trained,
+)
 from neurodyn.experiments import load_circuit, run_experiment
 
 
@@ -105,6 +114,38 @@ def test_the_latent_system_has_the_outputs_of_the_network():
         run = trained._run(one, pulses, record=["out.y"])
         assert_allclose(run["out.y"].values, expected, atol=1e-13)
     assert np.abs(expected).max() > 0.01
+
+
+def test_resampled_units_have_the_moments_of_their_populations():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 8)) @ rng.normal(size=(8, 8)) + 2.0
+    label = np.repeat([0, 1], [20, 40])
+    rows[label == 1] *= -1.5
+    net = resampling.resampled(rows, label, 2, 40_000, rng)
+    W = model.low_rank_part(net)
+    new = np.concatenate([
+        W.m, W.n * 40_000, weights_of(net, "pulses.v->E.I_in").to_dense(),
+        weights_of(net, "E.r->out.I").to_dense().T * 40_000], axis=1)  # fmt: skip
+    second = rows.T @ rows / 60
+    scale = np.sqrt(np.diag(second))
+    assert_allclose(new.mean(axis=0) / scale, rows.mean(axis=0) / scale, atol=0.03)
+    assert_allclose(new.T @ new / 40_000 / np.outer(scale, scale),
+                    second / np.outer(scale, scale), atol=0.05)  # fmt: skip
+    # one population: on either side
+    one = resampling.vectors_by_population(rows, np.zeros(60, int), 2)
+    assert_allclose(one.mean, 0, atol=1e-12)
+    assert_allclose(one.covariance[0, :4, :4], (rows.T @ rows / 60)[:4, :4])
+    with pytest.raises(ValueError, match="every population needs 2 units"):
+        resampling.resampled(rows, np.r_[np.zeros(59, int), 1], 2, 100, rng)
+
+
+def test_rows_of_units_are_turned_to_one_side_without_a_change():
+    net = model.memory_network(30, bits=2, rank=2, rng=3)
+    rows = resampling.rows_of(net)
+    W = model.low_rank_part(net)
+    assert_allclose(rows[:, :2] @ rows[:, 2:4].T / 30 * np.outer(*2 * [np.sign(rows[:, 0] * W.m[:, 0])]),
+                    W.to_dense(), atol=1e-14)  # fmt: skip
+    assert_allclose(np.abs(rows[:, :2]), np.abs(W.m))
 
 
 # -------------------------------------------------------------------------------- the theory
@@ -231,5 +272,9 @@ def test_short_runs_are_complete_and_drawn(name, settings, tmp_path):
 @pytest.mark.parametrize("experiment", list(CIRCUIT.experiments))
 def test_claims(experiment, size):
     run = run_experiment(CIRCUIT, experiment, size)
-    failed = [f"{o.claim.text}: {o.measured} {o.error}" for o in run.outcomes if not o.passed]
-    assert not failed
+    failed = {outcome.claim.text for outcome in run.outcomes if not outcome.passed}
+    assert failed == FAILING.get(experiment, set())
+
+
+#: Claims that fail, as their notes say.
+FAILING = {"latent_dynamics": {"Units drawn from one Gaussian population: mean accuracy"}}
