@@ -462,10 +462,21 @@ class NegativeFeedback(Parametrisation):
             raise ValueError("`mask` must not be True at both [i, j] and [j, i]: one follows")
         P = np.eye(len(mask)) if self.metric is None else real_numbers(self.metric, "metric")
         P = np.diag(P) if P.ndim == 1 else P
-        if P.shape != mask.shape or not np.allclose(P, P.T) or np.linalg.eigvalsh(P)[0] <= 0:
+        if P.shape != mask.shape:
             raise ValueError(
-                "`metric` must be positive, (n,), or symmetric and positive definite, (n, n), with "
-                f"n = {len(mask)}; got shape {np.shape(self.metric)}"
+                f"`metric` must be ({len(mask)},) or ({len(mask)}, {len(mask)}), as `mask` is; got "
+                f"shape {np.shape(self.metric)}"
+            )
+        asymmetry = np.abs(P - P.T).max()
+        if asymmetry > 1e-8 * np.abs(P).max():
+            raise ValueError(
+                f"`metric` must be symmetric; it differs from its transpose by up to "
+                f"{asymmetry:.3g}"
+            )
+        smallest = np.linalg.eigvalsh(P)[0]
+        if not smallest > 0:
+            raise ValueError(
+                f"`metric` must be positive definite; its smallest eigenvalue is {smallest:.3g}"
             )
         object.__setattr__(self, "mask", mask)
         object.__setattr__(self, "metric", read_only(P.copy()))

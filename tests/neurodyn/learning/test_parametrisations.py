@@ -218,6 +218,15 @@ def test_a_value_that_breaks_the_constraint_is_named(p, value, message):
         (lambda: Orthogonal("qr"), '`map` must be "exponential" or "cayley"'),
         (lambda: SpectralNormBound(0.0), "`bound` must be positive"),
         (lambda: NegativeFeedback(np.ones((2, 2))), "must not be True at both"),
+        (
+            lambda: NegativeFeedback(LOWER, [1, 1, 1, -2]),
+            "positive definite; its smallest eigenvalue is -2",
+        ),
+        (lambda: NegativeFeedback(LOWER, np.eye(4) + LOWER), "`metric` must be symmetric; .* by up to 1"),
+        (
+            lambda: NegativeFeedback(LOWER, np.ones(3)),
+            r"`metric` must be \(4,\) or \(4, 4\).*shape \(3,\)",
+        ),
         (lambda: BlockDiagonal([Symmetric()], 2), "or one for each of the 2 blocks"),
     ],
 )
