@@ -259,7 +259,7 @@ def largest_step(J: np.ndarray, metric: np.ndarray) -> float:
     """
     from scipy.linalg import eigh
 
-    X, measures = _in_metric(np.atleast_3d(J.T).T if J.ndim == 2 else J, metric)
+    X, measures = _in_metric(J[None] if J.ndim == 2 else J, metric)
     if measures.max() >= 0:
         return 0.0
     return float(min(1 / eigh(x.T @ x, -(x + x.T), eigvals_only=True)[-1] for x in X))

@@ -225,6 +225,17 @@ def _difference(one: str, other: str) -> Callable:
     return measure
 
 
+def _in_standard_errors(one: str, other: str) -> Callable:
+    """Measure: mean difference of two variants with the same seeds, over its standard error."""
+
+    def measure(ds: xr.Dataset) -> float:
+        _learned(ds)
+        found = (ds.accuracy.sel(variant=one) - ds.accuracy.sel(variant=other)).values
+        return float(found.mean() / (found.std(ddof=1) / np.sqrt(found.size)))
+
+    return measure
+
+
 def _sequential_digits() -> list[Claim]:
     experiment = "sequential_digits"
     scaled = "8 x 8 digits for MNIST, for which the benchmark list has "
@@ -245,11 +256,19 @@ def _sequential_digits() -> list[Claim]:
               within(0.731, absolute=0.12), accuracy("unconstrained"), **learned),
         Claim("Accuracy, stable less uncoupled", "[independent run]", 0.297, at_least(0.15),
               _difference("stable", "uncoupled"), **learned),
+        Claim("Accuracy, stable less uncoupled, in standard errors over seeds",
+              "spread of the above", "> 0", at_least(4.0),
+              _in_standard_errors("stable", "uncoupled"), **learned),
         Claim("Accuracy, stable less unconstrained", "[independent run]", -0.021,
               within(0.0, absolute=0.12), _difference("stable", "unconstrained"), **learned),
         Claim("Accuracy, trained modules (theorem 5) less fixed sparse ones (theorem 1)",
               "[review] somewhat worse", "< 0", at_most(0.0),
               _difference("trained modules", "stable"), **learned),
+        Claim("The same in standard errors over seeds", "spread of the above", "< 0",
+              at_most(-2.0), _in_standard_errors("trained modules", "stable"), **learned),
+        Claim("Accuracy, standard deviation over seeds, largest of all variants",
+              "[derived] 0.025 by the number of test images alone", "< 0.06", at_most(0.06),
+              lambda ds: float(ds.accuracy.std("seed", ddof=1).max()), **learned),
         Claim("Stable: worst eigenvalue of the symmetrised Jacobian, all epochs, 1/tau",
               "[combination theorem]; [independent run] -0.438", "< 0", at_most(-1e-9),
               lambda ds: float(-ds.rate.sel(variant="stable").min()), experiment),
