@@ -18,8 +18,8 @@ __all__ = ["METHODS", "Plan", "Progress", "learn_at_once", "learn_sequence"]
 #: are counts of spikes; by the principal directions of stored activity (the oracle).
 METHODS = ("none", "Hebbian", "Hebbian, spiking", "principal directions")
 
-#: Range and levels of the responses of lateral neurons that spike: the authors' documented run.
-SPIKING = {"response_range": 20.0, "response_levels": 40}
+#: Largest response of lateral neurons that spike, as in the authors' code.
+RESPONSE_RANGE = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Plan:
     rows : tuple of tuple of int
         Lateral neurons of each layer that are added for each task.
     n_outputs : int
+    levels : int
+        Of the responses of lateral neurons that spike. Default 40, the authors' documented run.
     orthonormalise : bool
         Make rows orthonormal, to old ones too, when they are frozen. Not part of the paper's rule.
     """
@@ -48,12 +50,13 @@ class Plan:
     learning_rate: float = 0.2
     hebbian_rate: tuple[float, ...] = (0.03, 0.03, 0.03)
     n_outputs: int = 10
+    levels: int = 40
     orthonormalise: bool = False
 
     def check(self, tasks: Sequence[TaskData]) -> None:
         """Refuse what cannot be learned with these tasks."""
         sizes = self.sizes(tasks)[:-1]
-        for name in ("epochs", "batch"):
+        for name in ("epochs", "batch", "levels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1; got {getattr(self, name)}")
         for name, rates in (("learning_rate", (self.learning_rate,)),
@@ -202,8 +205,9 @@ def _no_rows(way: Propagation, plan: Plan, method: str) -> list[Any] | None:
 
     if method == "none":
         return None
-    spiking = SPIKING if method == "Hebbian, spiking" else {}
-    return [nd.learning.HebbianSubspace(n, learning_rate=rate, **spiking)
+    spikes = method == "Hebbian, spiking"
+    return [nd.learning.HebbianSubspace(n, learning_rate=rate, response_levels=plan.levels,
+                                        response_range=RESPONSE_RANGE if spikes else None)
             for n, rate in zip(way.sizes, plan.hebbian_rate, strict=False)]
 
 

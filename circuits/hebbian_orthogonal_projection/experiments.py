@@ -40,7 +40,7 @@ SPLIT_ROWS = (14, 20, 20), (4, 8, 8)
 def permuted_digits(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
                     seeds: int | None = None, tasks: int | None = None, epochs: int | None = None,
                     learning_rate: float | None = None, hebbian_rate: float | None = None,
-                    mnist: Path | None = None) -> xr.Dataset:
+                    levels: int = 40, mnist: Path | None = None) -> xr.Dataset:
     """Digits with their pixels in other places in each task, learned one after the other.
 
     Parameters
@@ -56,6 +56,8 @@ def permuted_digits(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     hebbian_rate : float, optional
         Of the lateral neurons of all layers. Default 0.03; for MNIST 0.001 for the pixels, 0.01
         for hidden units.
+    levels : int
+        Of the responses of lateral neurons that spike, from 0 to 20 and on both sides.
     mnist : path, optional
         An ``.npz`` with MNIST, as Keras has it. Then the network is the paper's, 784-800-800-10,
         and a task is one epoch of 60 000 images; 10 tasks at full size. Meant for a cluster.
@@ -73,12 +75,12 @@ def permuted_digits(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
             rows=(DIGITS_ROWS[0], *(DIGITS_ROWS[1],) * (n_tasks - 1)),
             epochs=_chosen(epochs, {"fast": 10, "full": 20}[size]),
             learning_rate=0.2 if learning_rate is None else learning_rate,
-            hebbian_rate=(0.03 if hebbian_rate is None else hebbian_rate,) * 3)
+            hebbian_rate=(0.03 if hebbian_rate is None else hebbian_rate,) * 3, levels=levels)
     else:
         n_tasks = _chosen(tasks, {"fast": 3, "full": 10}[size])
         data = sequences.permuted_mnist(mnist, n_tasks)
         plan = continual.Plan(
-            rows=MNIST_ROWS, n_hidden=(800, 800), epochs=_chosen(epochs, 1),
+            rows=MNIST_ROWS, n_hidden=(800, 800), levels=levels, epochs=_chosen(epochs, 1),
             learning_rate=0.1 if learning_rate is None else learning_rate,
             hebbian_rate=(0.001, 0.01, 0.01) if hebbian_rate is None else (hebbian_rate,) * 3)
     runs = {method: ("rates, exact", method, data, plan)

@@ -391,6 +391,7 @@ def test_mnist_from_a_file(tmp_path):
 @pytest.mark.parametrize("experiment, settings, message", [
     ("permuted_digits", {"tasks": "8"}, "`rows`: 189 lateral neurons for 8 tasks .* the 144 units"),
     ("permuted_digits", {"seeds": "0"}, "seeds"),
+    ("permuted_digits", {"levels": "0"}, "`levels` must be at least 1; got 0"),
     ("permuted_digits", {"learning_rate": "-1"}, "`learning_rate` must be positive; got -1"),
     ("permuted_digits", {"hebbian_rate": "0"}, "`hebbian_rate` must be positive; got .0.0"),
     ("split_digits", {"tasks": "6"}, "`n_tasks` must be 1 to 5 pairs of digits; got 6"),
