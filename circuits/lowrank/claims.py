@@ -259,7 +259,8 @@ def _latent() -> list[Claim]:
          "[D] resampled networks do the task", "about 1", at_least(0.9),
          lambda ds: float(ds.mixture_accuracy.sel(populations=8).mean())),
     ):
-        note = NEARLY if "times 2^bits" in text else OURS if "eight" in text else FADING if "at once" in source else ""
+        notes = {"eight": OURS, "times 2^bits": NEARLY, "from one Gaussian population: mean acc": FADING}
+        note = next((notes[words] for words in notes if words in text), "")
         claims.append(Claim(text, source, published, accept, of_trained(measure), experiment,
                             note=note))
     return claims
