@@ -183,12 +183,16 @@ def _large() -> list[Claim]:
 
 # ---------------------------------------------------------------------------- latent dynamics
 
-OURS = "eight is our number"
-NEARLY = ("for many units; one population is nearly a ring, and single networks of 8192 units keep "
-          "from none to all")
-FADING = ("thought to fail because one population is nearly a ring: the saddles of its mean field "
-          "have eigenvalues of about 0.015/tau, so that the other memories fade in 7 s, while the "
-          "next pulse comes after 2 s on average; after 30 s they are gone")
+#: Notes of claims, by words in their text.
+NOTES = {
+    "eight": "eight is our number",
+    "times 2^bits": "for many units; one population is nearly a ring, and single networks of 8192 "
+                    "units keep from none to all",
+    "one Gaussian population: mean accuracy":
+        "thought to fail because one population is nearly a ring: the saddles of its mean field "
+        "have eigenvalues of about 0.015/tau, so that the other memories fade in 7 s, while the "
+        "next pulse comes after 2 s on average; after 30 s they are gone",
+}
 
 
 def of_trained(measure: Callable[[xr.Dataset], float]) -> Callable[[xr.Dataset], float]:
@@ -259,8 +263,7 @@ def _latent() -> list[Claim]:
          "[D] resampled networks do the task", "about 1", at_least(0.9),
          lambda ds: float(ds.mixture_accuracy.sel(populations=8).mean())),
     ):
-        notes = {"eight": OURS, "times 2^bits": NEARLY, "from one Gaussian population: mean acc": FADING}
-        note = next((notes[words] for words in notes if words in text), "")
+        note = next((NOTES[words] for words in NOTES if words in text), "")
         claims.append(Claim(text, source, published, accept, of_trained(measure), experiment,
                             note=note))
     return claims
