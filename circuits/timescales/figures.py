@@ -30,8 +30,8 @@ def curricula(ds: xr.Dataset) -> Figure:
         _by_n(axes[0, 1], ds, "tau_mean", "mean time constant (steps)", "time constants of units")
         if ds.attrs["task"] == "parity":
             for heads, points in PUBLISHED.items():
-                axes[0, 1].plot(*zip(*points.items(), strict=True), "x", color=COLOURS[heads],
-                                ms=5, label="paper, 500 units" if heads == "single" else None)
+                axes[0, 1].plot(*zip(*points.items(), strict=True), "x", color=COLOURS[heads], ms=5)
+            axes[0, 1].plot([], [], "x", color=GREY, ms=5, label="paper, 500 units")
             axes[0, 1].legend(handlelength=1)
         _by_n(axes[0, 2], ds, "tau_sd", "sd of time constants (steps)", "their spread")
         _network(axes[0, 3], ds)

@@ -350,4 +350,10 @@ def test_claims(experiment, size):
 
 
 #: Claims that fail, as their notes say.
-FAILING = {}
+_SLOWEST = ("Single-head: cost in accuracy of the slowest units over that of the fastest, less two "
+            "standard errors")
+FAILING = {
+    ("parity", "full"): {_SLOWEST},
+    ("delayed_match", "full"): {_SLOWEST, "Single-head: mean time constant at the last N less its "
+                                          "minimum, smallest over networks"},
+}
