@@ -51,15 +51,16 @@ def write(structure: Structure, wanted: WantedSensitivities) -> str:
         *(each.update() for each in traces),
         stepper.body(),
     ]
-    functions = [
-        time_loop(writer, stepper, stepper.evaluation(), update, arguments),
-        writer.function(
-            "contract",
-            [name for each in traces for name in each.gradient_arguments()],
-            "\n".join(each.contraction_alone() for each in traces),
-            "Add signals, of one sample, times traces to the gradients.",
-        ),
-    ]
+    functions = [time_loop(writer, stepper, stepper.evaluation(), update, arguments)]
+    if traces:  # there are none where nothing that is trained acts on a state
+        functions.append(
+            writer.function(
+                "contract",
+                [name for each in traces for name in each.gradient_arguments()],
+                "\n".join(each.contraction_alone() for each in traces),
+                "Add signals, of one sample, times traces to the gradients.",
+            )
+        )
     return writer.module(functions)
 
 

@@ -23,9 +23,11 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from neurodyn.compile.local_traces import LOCAL_METHODS
-from neurodyn.learning.online.carriers import Carrier, FullSensitivities, LocalTraces
+from neurodyn.learning.online.carriers import Carrier
 from neurodyn.learning.online.dependence import Dependence
 from neurodyn.learning.online.feedback import Feedback
+from neurodyn.learning.online.full_sensitivities import FullSensitivities
+from neurodyn.learning.online.unit_traces import LocalTraces
 from neurodyn.learning.unrolled import Unrolled
 from neurodyn.population import listed
 

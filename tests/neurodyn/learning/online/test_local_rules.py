@@ -207,6 +207,15 @@ def _by(rule, net, solver, duration, loss, **options):
     return find_gradients(net, solver, duration, loss, rule, **options)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [EProp(), RTRL("full")])
+def test_a_readout_without_states_is_learned_alone(rule):
+    net = rates(readout="y = I + b : 1")
+    trained = ["E.z->out.I", "out.b"]
+    for name, wanted in swept(net, trained).gradients.items():
+        close(found_by(rule, net, trained)[name], wanted)
+
+
 # -- RFLO --------------------------------------------------------------------------------------
 
 
