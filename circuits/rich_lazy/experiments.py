@@ -50,7 +50,7 @@ def initial_rank(
     tasks : tuple of str
         From 2AF, DMS, CXT and digits. None: as `size` says, like the others.
     ranks : tuple of int
-        Of the initial recurrent weights, 1 to `units`; default 1, a tenth and three tenths of
+        Of the initial recurrent weights, 1 to `units`; default 1, a tenth and a third of
         `units`, and `units`.
     units : int
         Hidden units.
@@ -70,7 +70,8 @@ def initial_rank(
     some = size == "fast"
     tasks = (TWO_TASKS if some else model.TASKS) if tasks is None else tasks
     if ranks is None:
-        ranks = (1, units) if some else (1, units // 10, 3 * units // 10, units)
+        every = {1, max(1, units // 10), max(1, units // 3), units}
+        ranks = (1, units) if some else tuple(sorted(every))
     _check(seeds, tasks, steps)
     for rank in ranks:
         if not 1 <= rank <= units:

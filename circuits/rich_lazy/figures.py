@@ -77,6 +77,7 @@ def initial_rank(ds: xr.Dataset) -> Figure:
         axes[5].set_xticks([0.01, 0.03, 0.1, 0.3], ["0.01", "0.03", "0.1", "0.3"])
         axes[5].minorticks_off()
         axes[0].legend(title="task")
+        axes[4].set_ylim(None, 1.06)
         axes[4].annotate(
             "dotted: criterion; crosses: not learned",
             (0.5, 1),

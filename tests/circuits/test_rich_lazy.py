@@ -249,6 +249,7 @@ def test_linear_network_and_its_kernel():
     assert_allclose(found.kernel, 3 * (W1.T @ W1 + np.sum(W2**2) * np.eye(3)), rtol=1e-12)
 
 
+@pytest.mark.slow  # compiles the learning of the linear network, which the tutorial runs too
 def test_simulation_agrees_with_theory_and_conserves():
     ds = linear_experiments.linear_theory(teachers=2, inputs=4, hidden=6, ranks=(1, 4), steps=500)
     assert float(np.abs(ds.simulated - ds.theory).max()) < 1e-4
@@ -359,5 +360,23 @@ def test_claims_at_full_size(experiment):
     assert failed == FAILING.get(experiment, set())
 
 
+def structure(name, task, what):
+    return f"{name}, {task}: alignment of the {what}, Gaussian minus this"
+
+
+ERRORS = ", in standard errors over seeds"
 #: Claims that fail at full size, as their notes say.
-FAILING = {}
+FAILING = {
+    "circuit_structure": {
+        "Dale's law, DMS: share of networks that learned",
+        structure("Dale's law", "2AF", "representations") + ERRORS,
+        structure("Dale's law", "DMS", "representations") + ERRORS,
+        structure("cell types", "2AF", "kernels") + ERRORS,
+        structure("cell types", "2AF", "representations") + ERRORS,
+        structure("cell types", "DMS", "kernels") + ERRORS,
+        structure("cell types", "DMS", "representations"),
+        structure("cell types", "DMS", "representations") + ERRORS,
+        structure("chain motifs", "2AF", "kernels") + ERRORS,
+        structure("chain motifs", "DMS", "kernels") + ERRORS,
+    },
+}
