@@ -37,6 +37,7 @@ PEERS = {
     # On Linux the plain wheel may bring a whole CUDA along: PIP_INDEX_URL and PIP_FIND_LINKS, which
     # pip reads itself, can name a place that has the wheel for CPUs.
     "torch": Peer(("torch==2.13.0", "numpy==2.4.6"), "torch"),
+    "snntorch": Peer(("snntorch==0.9.4", "torch==2.13.0", "numpy==2.4.6"), "snntorch"),
     # Brian2 2.9 does not import with NumPy 2.4. It and ANNarchy compile each network that they run.
     "brian2": Peer(
         ("brian2==2.9.0", "numpy==2.3.5", "cython==3.3.1", "setuptools==80.9.0"), "brian2", "g++"

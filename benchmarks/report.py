@@ -18,10 +18,10 @@ BUSY = 0.5
 
 NAMES = {"numpy": "NumPy", "jax": "JAX", "torch": "PyTorch", "limit": "reading the matrix",
          "brian2": "Brian2", "nest": "NEST", "annarchy": "ANNarchy",
-         "fixed_point_finder": "FixedPointFinder"}  # fmt: skip
+         "snntorch": "snnTorch", "fixed_point_finder": "FixedPointFinder"}  # fmt: skip
 COLOURS = {"numpy": "#4c72b0", "jax": "#dd8452", "torch": "#c44e52", "limit": "#555555",
            "brian2": "#8172b3", "nest": "#937860", "annarchy": "#da8bc3",
-           "fixed_point_finder": "#55a868"}  # fmt: skip
+           "snntorch": "#c44e52", "fixed_point_finder": "#55a868"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rows of gradients through time: training (T1) and tangent kernels (N1)."""
+"""Rows of gradients through time: training (T1, spiking T2), its memory (T4), kernels (N1)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from rows import Bench, say
 FASTER = {
     "T1, 128 units": {"jax": 1.2, "torch": 4.0},
     "T1, 512 units": {"jax": 1.4, "torch": 2.8},
+    "T2": {"jax": 1.05, "snntorch": 6.0},
     "N1": {"jax": 1.3, "torch": 12.0},
 }
+#: The most that a process may hold that finds gradients through 100,000 steps, GiB.
+MEMORY = 1.0
 
 
 def gradients(bench: Bench, row: str) -> None:
@@ -68,4 +71,29 @@ def _add_lines(bench: Bench, name: str, seconds: dict[str, Seconds]) -> None:
         bench.report.lines.append(Line(name, what, f">= {bound:g}", ratio))
 
 
-ROWS = {"T1": gradients, "N1": gradients}
+def memory(bench: Bench, row: str) -> None:
+    """Check the gradients through a long run, and how much memory they took."""
+    problem = PROBLEMS[row]
+    if bench.quick:
+        problem = dataclasses.replace(problem, duration=problem.duration // 10)
+    say(f"{row}: the right answer ...")
+    reference = LearningReference(problem)
+    workers = driver.start({"neurodyn": Entry("neurodyn", problem)}, bench.folder, bench.note)
+    with workers["neurodyn"] as worker:
+        say(f"{row}: gradients through {problem.duration} steps ...")
+        found, answer = worker.result(steps=1)
+        bench.report.checks[row] = {"neurodyn": reference.checks(lambda steps: found)}
+    for what, bound, value in (
+        ("memory of the whole process, GiB", f"<= {MEMORY:g}", answer["peak_bytes"] / 2**30),
+        ("memory of all states and rates if kept, GiB", "", _kept(problem) / 2**30),
+        ("CPU seconds of the gradients", "", answer["cpu"]),
+    ):
+        bench.report.lines.append(Line(row, what, bound, Ratio(value, value, value)))
+
+
+def _kept(problem) -> int:
+    """Bytes of a state and a rate of every unit, trial and step in float32."""
+    return 2 * 4 * problem.n * problem.trials * problem.duration
+
+
+ROWS = {"T1": gradients, "T2": gradients, "T4": memory, "N1": gradients}

@@ -9,7 +9,6 @@ _TRAINED = ("W", "W_in", "b", "alpha", "W_out")
 
 
 def training(spec, arrays):
-    rate, one, two, epsilon = (np.float32(a) for a in spec["adam"])
     start = {k: arrays[k] for k in _TRAINED}
     u = jnp.asarray(arrays["u"].transpose(1, 0, 2).copy())
     target = jnp.asarray(arrays["target"].transpose(1, 0, 2).copy())
@@ -26,6 +25,37 @@ def training(spec, arrays):
         _, h = jax.lax.scan(step, h0, drive)
         return jnp.mean((h @ p["W_out"].T - target) ** 2)
 
+    return adam(spec, start, loss)
+
+
+def spiking_training(spec, arrays):
+    decay, slope = spec["decay"], spec["slope"]
+    u = jnp.asarray(arrays["u"].transpose(1, 0, 2).copy())
+    target = jnp.asarray(arrays["target"].transpose(1, 0, 2).copy())
+    zero = jnp.zeros((spec["trials"], spec["n"]), np.float32)
+
+    @jax.custom_jvp
+    def spike(v):
+        return (v > 0).astype(v.dtype)
+
+    spike.defjvp(lambda p, t: (spike(p[0]), t[0] / (1 + slope * jnp.abs(p[0])) ** 2))
+
+    def loss(p):
+        def step(before, z):
+            s, v = before
+            v = decay * v + z + s @ p["W"].T - jax.lax.stop_gradient(s)
+            s = spike(v - 1)
+            return (s, v), s
+
+        _, s = jax.lax.scan(step, (zero, zero), u @ p["W_in"].T)
+        return jnp.mean((s @ p["W_out"].T - target) ** 2)
+
+    return adam(spec, {k: arrays[k] for k in ("W", "W_in", "W_out")}, loss)
+
+
+def adam(spec, start, loss):
+    """``run(steps)``: losses on the way; without steps the gradients at the start."""
+    rate, one, two, epsilon = (np.float32(a) for a in spec["adam"])
     both = jax.value_and_grad(loss)
 
     @jax.jit
@@ -77,4 +107,8 @@ def tangent_kernel(spec, arrays):
     return run
 
 
-CASES = {"training": training, "tangent_kernel": tangent_kernel}
+CASES = {
+    "training": training,
+    "spiking_training": spiking_training,
+    "tangent_kernel": tangent_kernel,
+}

@@ -24,10 +24,9 @@ def network(spec, arrays, tau):
     )
 
 
-def training(spec, arrays):
+def training(spec, arrays, **options):
     names = {**_NAMES, "alpha": "E.tau"}
     start = {k: arrays[k] for k in names}
-    rate, one, two, epsilon = (np.float32(a) for a in spec["adam"])
 
     def leak(alpha):
         return 1 / (1 + np.exp(-alpha))
@@ -41,6 +40,7 @@ def training(spec, arrays):
         trials=spec["trials"],
         driven=["in.u"],
         dtype="float32",
+        **options,
     )
     loss = nd.learning.MeanSquaredError("out.y", arrays["target"])
 
@@ -53,21 +53,66 @@ def training(spec, arrays):
         by_name["alpha"] = by_name["alpha"] * (a - 1) * np.float32(_DT) / a
         return found.loss, by_name
 
+    return adam(spec, start, gradients)
+
+
+def long_gradient(spec, arrays):
+    """Gradients alone, with states kept at checkpoints: a quarter of a GiB for all of them."""
+    run = training(spec, arrays, memory=2**28)
+    return lambda steps: run(0)
+
+
+def spiking_training(spec, arrays):
+    """An update a step: ``dv/dt = (...)/dt`` by Euler's method."""
+    names = {"W": "E.s->E.I", "W_in": "in.r->E.I", "W_out": "E.s->out.I"}
+    net = nd.Network(
+        {
+            "in": nd.Population(spec["n_in"], "r = u : 1"),
+            "E": nd.Population(
+                spec["n"],
+                "s = spike(v - 1) : 1\ndv/dt = ((decay - 1)*v + I - heaviside(v - 1))/dt : 1",
+                surrogate=nd.surrogates.FastSigmoid(slope=spec["slope"]),
+                decay=spec["decay"],
+                dt=_DT,
+            ),
+            "out": nd.Population(spec["n_out"], "y = I : 1"),
+        },
+        [nd.Coupling(*names[k].split("->"), arrays[k]) for k in ("W_in", "W", "W_out")],
+    )
+    ready = nd.learning.Unrolled(
+        net,
+        nd.Euler(dt=_DT),
+        spec["duration"] * _DT,
+        record=["out.y"],
+        trainable=list(names.values()),
+        trials=spec["trials"],
+        driven=["in.u"],
+        dtype="float32",
+    )
+    loss = nd.learning.MeanSquaredError("out.y", arrays["target"])
+
+    def gradients(values):
+        ready.values.set({names[k]: v for k, v in values.items()})
+        found = gradients_of(ready, loss, {"in.u": arrays["u"]}, None, 0)
+        return found.loss, {k: found[name] for k, name in names.items()}
+
+    return adam(spec, {k: arrays[k] for k in names}, gradients)
+
+
+def adam(spec, start, gradients):
+    """``run(steps)``: losses on the way; without steps the gradients at the start."""
+    rate, one, two, epsilon = spec["adam"]
+    optimiser = nd.learning.Adam(rate, beta1=one, beta2=two, epsilon=epsilon)
+
     def run(steps):
         values = {k: v.copy() for k, v in start.items()}
         if steps == 0:
             return Run(gradients(values)[1])
-        m, v = ({k: np.zeros_like(a) for k, a in values.items()} for _ in range(2))
-        losses = []
-        for step in range(1, steps + 1):
+        state, losses = optimiser.initial_state(values), []
+        for _ in range(steps):
             value, found = gradients(values)
             losses.append(value)
-            one_step = rate / np.float32(1 - one**step)
-            scale = np.float32(1 / (1 - two**step))
-            for k, g in found.items():
-                m[k] += (1 - one) * (g - m[k])
-                v[k] += (1 - two) * (g * g - v[k])
-                values[k] -= one_step * m[k] / (np.sqrt(v[k] * scale) + epsilon)
+            values, state = optimiser.update(values, found, state)
         return Run({"losses": np.array(losses)})
 
     return run
@@ -92,4 +137,9 @@ def tangent_kernel(spec, arrays):
     return run
 
 
-CASES = {"training": training, "tangent_kernel": tangent_kernel}
+CASES = {
+    "training": training,
+    "spiking_training": spiking_training,
+    "long_gradient": long_gradient,
+    "tangent_kernel": tangent_kernel,
+}
