@@ -79,7 +79,7 @@ def _power(exponent: float) -> str:
     whole = round(exponent)
     if abs(exponent - whole) < 1e-9 and abs(whole) > 2:
         return f"$10^{{{whole}}}$"
-    return f"{10.0**exponent:.2g}"
+    return f"{float(f'{10.0**exponent:.2g}'):g}"  # 100, not 1e+02
 
 
 def transient_growth(result: TransientGrowth, ax: Axes | None = None, **line: Any) -> Axes:

@@ -19,12 +19,12 @@ def closed():
 
 def test_pseudospectrum():
     result = analyses.pseudospectrum(np.diag([-1.0, -2.0]) + np.diag([5.0], 1), n_points=20)
-    ax = plot.pseudospectrum(result, levels=[0.1, 0.01])
+    ax = plot.pseudospectrum(result, levels=[0.1, 0.01, 100])
     dots = ax.lines[-1]
     assert_allclose(sorted(dots.get_xdata()), [-2, -1])
     assert ax.get_xlabel() == "real part (1/s)"
     bar = ax.figure.axes[1]
-    assert [t.get_text() for t in bar.get_yticklabels()] == ["0.01", "0.1"]
+    assert [t.get_text() for t in bar.get_yticklabels()] == ["0.01", "0.1", "100"]
     result = analyses.pseudospectrum(np.diag([0.1, 0.2]), is_map=True, n_points=20)
     circle = plot.pseudospectrum(result).lines[0]
     assert_allclose(np.hypot(*circle.get_data()), 1)
