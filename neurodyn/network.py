@@ -428,6 +428,60 @@ class Network(Frozen):
 
     # -- new networks from this one ------------------------------------------------------------
 
+    def value(self, name: str) -> Any:
+        """A parameter, an initial state or weights: what `with_values` changes, by the same name.
+
+        Parameters
+        ----------
+        name : str
+            ``"E.tau"``, ``"E.x"``, ``"E.r->E.I_rec"``, ``"E.surrogate"``; ``"<coupling>.<name>"``
+            for a value of a plasticity rule.
+
+        Returns
+        -------
+        float, ndarray, Weights or other
+            Numbers are in SI. An initial state that was not given is 0.
+
+        Examples
+        --------
+        >>> import neurodyn as nd, numpy as np
+        >>> net = nd.rate_network(np.eye(2), tau=20*nd.ms)
+        >>> net.value("E.tau"), net.value("E.r->E.I_rec").to_dense()
+        (0.02, array([[1., 0.], [0., 1.]]))
+        """
+        named = dict(zip(self.coupling_labels, self.couplings, strict=True))
+        label, _, own = name.rpartition(".")
+        if label in named and named[label].plasticity is not None:
+            values = named[label].plasticity.values
+            if own not in values:
+                raise ValueError(
+                    f"the rule of {label} has no value `{own}`{suggestion(own, values) or '.'} "
+                    f"It has {listed(values)}."
+                )
+            return to_si(values[own], own).value
+        if "->" in name:
+            if name not in named:
+                raise ValueError(self._no_coupling(name))
+            return named[name].weights
+        population, _, variable = name.partition(".")
+        member = self.members.get(population)
+        if member is not None and variable in member.settings:
+            return getattr(member, variable)
+        population, variable = self.split(name)
+        found = {**self.populations[population].parameters, **self.populations[population].initial}
+        if variable not in found and name not in self.state_names:
+            raise ValueError(
+                f"`{name}` has no value of its own: it is computed or an input. "
+                f"Population `{population}` has the values {listed(found)}."
+            )
+        return found.get(variable, 0.0)
+
+    def _no_coupling(self, name: str) -> str:
+        return (
+            f"no coupling `{name}`{suggestion(name, self.coupling_labels) or '.'} "
+            f"There are {listed(self.coupling_labels)}."
+        )
+
     def with_values(self, **values: Any) -> Network:
         """The same network with other parameters, initial states or weights.
 
@@ -450,10 +504,7 @@ class Network(Frozen):
                 by_rule.setdefault(label, {})[own] = value
             elif "->" in name:
                 if name not in self.coupling_labels:
-                    raise ValueError(
-                        f"no coupling `{name}`{suggestion(name, self.coupling_labels) or '.'} "
-                        f"There are {listed(self.coupling_labels)}."
-                    )
+                    raise ValueError(self._no_coupling(name))
                 by_label[name] = value
             else:
                 population, _, variable = name.partition(".")

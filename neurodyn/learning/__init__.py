@@ -68,6 +68,7 @@ from neurodyn.learning.schedules import Constant, Cosine, Exponential, LinearWar
 from neurodyn.learning.task_protocol import Task, TrialBatch
 from neurodyn.learning.trained import EarlyStopping, StepReport, Trained, TrainingDiverged
 from neurodyn.learning.training import train
+from neurodyn.learning.trial_runs import run_trials
 from neurodyn.learning.unrolled import Unrolled
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ __all__ = [
     "WeightedSum",
     "bptt",
     "evolution_gradient",
+    "run_trials",
     "train",
 ]
 

@@ -50,7 +50,7 @@ def trial(batch: Any, k: int = 0, output: Any = None, ax: Axes | None = None) ->
         bottom = len(bands) - 1 - row + (1 - _FILLED) / 2
         counts = _counts(batch, name, k) if is_target else None
         drawn = None if not is_target or output is None else output.get(name)
-        _band(ax, edges, name, values, bottom, counts, _of_trial(drawn, k))
+        _band(ax, edges, name, values, bottom, counts, _of_trial(drawn, k, name, batch.n_steps))
     n_targets = len(batch.targets)
     if n_targets and batch.inputs:
         ax.axhline(n_targets, color="0.3", linewidth=0.8)
@@ -112,11 +112,18 @@ def _counts(batch: Any, name: str, k: int) -> np.ndarray:
     return mask > 0 if mask.ndim == 1 else (mask > 0).any(axis=1)
 
 
-def _of_trial(output: Any, k: int) -> np.ndarray | None:
+def _of_trial(output: Any, k: int, name: str, n_steps: int) -> np.ndarray | None:
     if output is None:
         return None
     output = np.asarray(output)
-    return output[k] if output.ndim == 3 else output
+    output = output[k] if output.ndim == 3 else output
+    if output.ndim != 2 or len(output) != n_steps:
+        raise ValueError(
+            f"`output[{name!r}]` must be (time, unit) or (trial, time, unit) with {n_steps} steps, "
+            f"as the batch has; got shape {output.shape}. nd.learning.run_trials(network, batch) "
+            "samples as targets are"
+        )
+    return output
 
 
 def _label(name: str, values: np.ndarray) -> str:

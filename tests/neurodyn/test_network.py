@@ -76,3 +76,27 @@ def test_rate_network_is_the_textbook_equation(form):
     slope = net.field(np.array([1.0]))[0]
     expected = -1.0 + np.tanh(1.0)  # with one unit and W = 1 both forms agree at 1
     assert slope == pytest.approx(expected / 0.5, rel=1e-14)
+
+
+def test_value_is_what_with_values_changes():
+    rule = nd.plasticity.oja(eta=0.25)
+    cell = nd.Population(2, "dr/dt = (I - r)/tau : 1", tau=np.array([0.1, 0.2]), r=0.5)
+    net = nd.Network(
+        {"A": cell, "B": nd.Population(2, "dr/dt = (I + J - r)/tau : 1", tau=0.1)},
+        [nd.Coupling("A.r", "B.I", np.eye(2), plasticity=rule), nd.Coupling("B.r", "A.I", np.eye(2))],
+    )
+    assert_array_equal(net.value("A.tau"), [0.1, 0.2])
+    assert net.value("A.r") == 0.5 and net.value("B.r") == 0.0 and net.value("B.tau") == 0.1
+    assert net.value("A.r->B.I.eta") == 0.25
+    assert net.value("A.r->B.I").nnz == 2
+    changed = net.with_values(**{"A.tau": 0.3, "B.r->A.I": 2 * np.eye(2), "A.r->B.I.eta": 0.5})
+    assert changed.value("A.tau") == 0.3 and changed.value("A.r->B.I.eta") == 0.5
+    assert_array_equal(changed.value("B.r->A.I").to_dense(), 2 * np.eye(2))
+    for name, message in [
+        ("A.r->B.J", "no coupling `A.r->B.J`; did you mean"),
+        ("A.r->B.I.etta", "the rule of A.r->B.I has no value `etta`; did you mean `eta`"),
+        ("B.J", "`B.J` has no value of its own: it is computed or an input"),
+        ("A.taw", "population `A` has no `taw`; did you mean `tau`"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            net.value(name)
