@@ -200,7 +200,7 @@ def _fixed_points(net: nd.Network, seed: np.random.SeedSequence) -> dict[str, fl
 
     W = model.low_rank_part(net)
     # an ideal memory of R bits has 3^R fixed points
-    n_starts = max(100, 30 * 3**W.rank)
+    n_starts = max(100, 20 * 3**W.rank)
     latent = analyses.lowrank_fixed_points(W, n_starts=n_starts, rng=seed)
     # starts on the plane, since what is off it only decays
     reach = 1.2 * np.abs(latent.kappa).max(axis=0)
