@@ -23,12 +23,13 @@ HEADS = ("single", "multi")
 PROBED = (3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)
 
 
-def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int | None = None,
-           epochs: int | None = None, compare_at: int | None = None, units: int = 64,
-           batch: int = 64, steps: int = 300, tests: int = 20, last: int = 101,
-           leak: Literal["inside", "outside"] = "inside", probe_steps: int | None = None,
-           progress: bool = False) -> xr.Dataset:
-    """N-parity: single-head and multi-head networks for the same number of epochs.
+def delayed_match(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
+                  seeds: int | None = None, epochs: int | None = None,
+                  compare_at: int | None = None, units: int = 64, batch: int = 64,
+                  steps: int = 300, tests: int = 20, last: int = 101,
+                  leak: Literal["inside", "outside"] = "inside", probe_steps: int | None = None,
+                  progress: bool = False) -> xr.Dataset:
+    """N-delayed match to sample: one head or many, for the same number of epochs.
 
     Parameters
     ----------
@@ -36,14 +37,21 @@ def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int |
         1 network and 12 epochs, or 5 networks and 40 epochs, for each curriculum.
     rng : int
         Seed of everything.
-    seeds, epochs : int, optional
-        Networks of each curriculum, and epochs of each.
+    seeds : int, optional
+        Networks of each curriculum.
+    epochs : int, optional
+        Of every network; the paper has up to 1000.
     compare_at : int, optional
-        The N at which networks are compared and damaged; default 5 or 8. A network that has not
+        The N at which networks are compared and damaged; default 5 or 12. A network that has not
         learned it in its epochs gets as many again, which do not count for the largest N.
-    units, batch, steps, tests : int
-        Units; trials of a step; steps and test batches of an epoch. The paper has 500, 256, 600 and
-        50, 1000 epochs and 4 networks, which takes a cluster.
+    units : int
+        The paper has 500, which takes a cluster.
+    batch : int
+        Trials of a step; the paper has 256.
+    steps : int
+        Of an epoch; the paper has 600.
+    tests : int
+        Test batches of an epoch; the paper has 50.
     last : int
         Training ends at this N.
     leak : {"inside", "outside"}
@@ -60,35 +68,34 @@ def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int |
         Timescales, weights and epochs by N; memory for earlier N; accuracy of damaged networks.
     """
     amounts = _amounts(size, seeds, epochs, {"fast": (1, 12), "full": (5, 40)})
-    at = _settled(compare_at, {"fast": 5, "full": 8}[size])
-    return _curricula("parity", size, rng, *amounts, at, probe_steps, progress, units=units,
+    at = _settled(compare_at, {"fast": 5, "full": 12}[size])
+    return _curricula("delayed match", size, rng, *amounts, at, probe_steps, progress, units=units,
                       batch=batch, steps=steps, tests=tests, last=last, leak=leak)
 
 
-def delayed_match(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
-                  seeds: int | None = None, epochs: int | None = None,
-                  compare_at: int | None = None, units: int = 64, batch: int = 64,
-                  steps: int = 300, tests: int = 20, last: int = 101,
-                  leak: Literal["inside", "outside"] = "inside", probe_steps: int | None = None,
-                  progress: bool = False) -> xr.Dataset:
-    """N-delayed match to sample: single-head and multi-head networks, as in `parity`.
+def parity(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: int | None = None,
+           epochs: int | None = None, compare_at: int | None = None, units: int = 64,
+           batch: int = 64, steps: int = 300, tests: int = 20, last: int = 101,
+           leak: Literal["inside", "outside"] = "inside", probe_steps: int | None = None,
+           progress: bool = False) -> xr.Dataset:
+    """N-parity: single-head and multi-head networks, as in `delayed_match`.
 
     Parameters
     ----------
     size : {"fast", "full"}
         1 network and 12 epochs, or 5 networks and 40 epochs, for each curriculum.
     rng, seeds, epochs, units, batch, steps, tests, last, leak, probe_steps, progress
-        As of `parity`.
+        As of `delayed_match`.
     compare_at : int, optional
-        The N at which networks are compared and damaged; default 5 or 12.
+        The N at which networks are compared and damaged; default 5 or 8.
 
     Returns
     -------
     xarray.Dataset
     """
     amounts = _amounts(size, seeds, epochs, {"fast": (1, 12), "full": (5, 40)})
-    at = _settled(compare_at, {"fast": 5, "full": 12}[size])
-    return _curricula("delayed match", size, rng, *amounts, at, probe_steps, progress, units=units,
+    at = _settled(compare_at, {"fast": 5, "full": 8}[size])
+    return _curricula("parity", size, rng, *amounts, at, probe_steps, progress, units=units,
                       batch=batch, steps=steps, tests=tests, last=last, leak=leak)
 
 
@@ -105,7 +112,7 @@ def fixed_leaks(*, size: Literal["fast", "full"] = "fast", rng: int = 0, seeds: 
     taus : tuple of float
         Fixed time constants, steps.
     rng, seeds, epochs, units, batch, steps, tests, last, progress
-        As of `parity`.
+        As of `delayed_match`.
 
     Returns
     -------
@@ -140,7 +147,7 @@ def no_curriculum(*, size: Literal["fast", "full"] = "fast", rng: int = 0,
     n : tuple of int, optional
         Which N, each with networks of its own.
     rng, seeds, epochs, units, batch, steps, tests, progress
-        As of `parity`.
+        As of `delayed_match`.
 
     Returns
     -------
