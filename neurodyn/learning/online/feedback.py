@@ -53,8 +53,8 @@ class Feedback:
             raise ValueError(f"`scale` must be positive; got {self.scale!r}")
         if not 0 <= self.decay <= 1:
             raise ValueError(f"`decay` must be from 0 to 1; got {self.decay!r}")
-        root = root_seed(self.rng, None)  # drawn once, so that feedback stays what it is
-        object.__setattr__(self, "rng", root)
+        if self.given in ("random", "adaptive"):  # once, so that feedback stays what it is
+            object.__setattr__(self, "rng", root_seed(self.rng, None))
 
     def check(self, labels: Mapping[int, str], all_labels) -> None:
         """Refuse arrays of couplings that bring no error back."""

@@ -18,6 +18,7 @@ from neurodyn.learning import (
     find_gradients,
     train,
 )
+from neurodyn.provenance import describe
 
 N, N_IN, N_OUT, TRIALS, STEPS, DT = 5, 2, 2, 3, 12, 0.1
 TRAINED = ["in.r->E.I", "E.x->E.I", "E.x->out.I", "E.tau"]
@@ -150,14 +151,18 @@ def test_rules_that_are_not_the_gradient_train_too(network, rule):
 
 
 def test_a_training_by_a_rule_ends_with_the_same_bytes_after_a_stop(network, tmp_path):
-    rule = EProp(feedback="adaptive", rng=2)
-    whole = trained(network, rule, steps=8)
-    trained(network, rule, steps=5, checkpoint=tmp_path / "a", checkpoint_every=5)
-    resumed = trained(network, rule, steps=8, checkpoint=tmp_path / "a")
+    def rule():
+        return EProp(feedback="adaptive", rng=2)
+
+    whole = trained(network, rule(), steps=8)
+    trained(network, rule(), steps=5, checkpoint=tmp_path / "a", checkpoint_every=5)
+    resumed = trained(network, rule(), steps=8, checkpoint=tmp_path / "a")
     for c, other in zip(resumed.network.couplings, whole.network.couplings):
         np.testing.assert_array_equal(c.weights.W, other.weights.W)
     with pytest.raises(ValueError, match="another training, whose `gradient` differs"):
         trained(network, RFLO(rng=2), steps=9, checkpoint=tmp_path / "a")
+    assert describe(EProp()) == describe(EProp())  # nothing is drawn where nothing is random
+    assert describe(RFLO()) != describe(RFLO())
 
 
 def test_what_a_learner_cannot_do_is_refused(network):
