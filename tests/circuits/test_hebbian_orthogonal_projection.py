@@ -466,7 +466,15 @@ def test_claims(experiment, size):
 
 
 #: Claims that fail, as their notes say.
-FAILING = {}
+FAILING = {
+    ("permuted_digits", "full"): {"Protected by lateral neurons that spike: BWT, worst seed"},
+    ("principal_subspace", "full"): {"Error of the subspace after 100 batches, worst seed",
+                                     "max |H H' - 1| after 100 batches, worst seed"},
+    ("split_digits", "fast"): {"shared readout, orthonormal rows: BWT, mean over seeds",
+                               "shared readout, rows as learned: BWT, mean over seeds"},
+    ("split_digits", "full"): {"shared readout, orthonormal rows: BWT, mean over seeds",
+                               "shared readout, rows as learned: BWT, mean over seeds"},
+}
 
 
 def test_claims_have_their_notes():
