@@ -367,6 +367,11 @@ def structure(name, task, what):
 ERRORS = ", in standard errors over seeds"
 #: Claims that fail at full size, as their notes say.
 FAILING = {
+    "initial_rank": {
+        "DMS: change of the weights, rank 1 minus full rank",
+        "DMS: change of the weights, rank 1 minus full rank" + ERRORS,
+        "CXT: change of the weights, rank 1 minus full rank" + ERRORS,
+    },
     "circuit_structure": {
         "Dale's law, DMS: share of networks that learned",
         structure("Dale's law", "2AF", "representations") + ERRORS,
