@@ -126,20 +126,25 @@ class DaskEngine:
 
     def _take(self, future: Any, batch: list[int]) -> None:
         distributed = import_module("distributed")
-        if future.status == "finished":
-            for seconds, failed in future.result():
-                self._spent[0] += 1
-                self._spent[1] += seconds
-                self.progress.one(failed)
-            return
-        if future.status == "cancelled":
+        try:
+            ended = future.result()  # waits for another run if a worker died with the result
+        except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise SweepStopped(
                 "the Dask scheduler is lost, or has cancelled the tasks. What was saved is kept; "
                 "the same command continues, here or elsewhere"
-            )
-        error = future.exception()
-        if not isinstance(error, distributed.KilledWorker):
-            raise SweepStopped(f"a worker cannot go on: {type(error).__name__}: {error}")
+            ) from error
+        except distributed.KilledWorker as error:
+            self._killed(batch, error)
+            return
+        except Exception as error:
+            text = f"a worker cannot go on: {type(error).__name__}: {error}"
+            raise SweepStopped(text) from error
+        for seconds, failed in ended:
+            self._spent[0] += 1
+            self._spent[1] += seconds
+            self.progress.one(failed)
+
+    def _killed(self, batch: list[int], error: Exception) -> None:
         if len(batch) > 1:  # one by one, to find the task that kills
             self.deaths.update(batch)
             self.pending.extendleft(reversed(batch))

@@ -10,6 +10,7 @@ import pytest
 
 import neurodyn as nd
 from neurodyn.experiments import InputError
+from neurodyn.sweeps.dask import DaskEngine
 
 from .test_faults import Command, n_files, quiet, wait_until
 
@@ -115,3 +116,27 @@ def test_what_is_no_client_is_refused(toy):
         nd.sweep(toy.gain, folder="out", client=3, progress=False)
     with pytest.raises(InputError, match="two ways to run a sweep"):
         nd.sweep(toy.gain, folder="out", client=3, slurm="--time=1", progress=False)
+
+
+@pytest.mark.slow
+def test_a_result_that_is_lost_with_its_worker_is_found_again(client):
+    """Between the end of a batch and its result the worker that holds it may die."""
+
+    class Count:
+        n = 0
+
+        def one(self, failed):
+            self.n += 1
+
+    def batch():
+        time.sleep(1)
+        return [(0.5, False)]
+
+    engine = DaskEngine(None, None, client, Count())
+    future = client.submit(batch, pure=False)
+    distributed.wait(future)
+    ((address,),) = client.who_has([future]).values()
+    os.kill(client.run(os.getpid, workers=[address])[address], signal.SIGKILL)
+    wait_until(lambda: address not in client.scheduler_info(n_workers=-1)["workers"])
+    engine._take(future, [0])
+    assert engine.progress.n == 1 and not engine.pending
