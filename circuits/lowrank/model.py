@@ -96,7 +96,7 @@ def network(
 
 def low_rank_part(net: nd.Network) -> nd.weights.LowRank:
     """The low-rank part of the recurrent weights."""
-    weights = dict(zip(net.coupling_labels, net.couplings, strict=True))[RECURRENT].weights
+    weights = net.value(RECURRENT)
     return weights if weights.kind == "low_rank" else weights.terms[0]
 
 
@@ -196,10 +196,9 @@ def reduced_network(net: nd.Network) -> nd.Network:
     """
     import neurodyn as nd
 
-    named = dict(zip(net.coupling_labels, net.couplings, strict=True))
     W = low_rank_part(net)
-    W_in = named["pulses.v->E.I_in"].weights.to_dense()
-    W_out = named["E.r->out.I"].weights.to_dense()
+    W_in = net.value("pulses.v->E.I_in").to_dense()
+    W_out = net.value("E.r->out.I").to_dense()
     bits = len(W_out)
     return nd.Network(
         {"latent": nd.Population(W.rank, "dkappa/dt = (-kappa + I)/tau : 1", tau=TAU),

@@ -22,9 +22,9 @@ def rows_of(net: nd.Network) -> np.ndarray:
     odd; units are turned so that their rows have a positive product with the first principal axis.
     """
     W = model.low_rank_part(net)
-    named = dict(zip(net.coupling_labels, net.couplings, strict=True))
-    rows = np.concatenate([W.m, W.n * len(W.m), named["pulses.v->E.I_in"].weights.to_dense(),
-                           named["E.r->out.I"].weights.to_dense().T * len(W.m)], axis=1)
+    W_in = net.value("pulses.v->E.I_in").to_dense()
+    W_out = net.value("E.r->out.I").to_dense()
+    rows = np.concatenate([W.m, W.n * len(W.m), W_in, W_out.T * len(W.m)], axis=1)
     scaled = rows / rows.std(axis=0)
     side = np.sign(scaled @ np.linalg.svd(scaled, full_matrices=False)[2][0])
     return rows * np.where(side == 0, 1, side)[:, None]

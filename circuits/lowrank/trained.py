@@ -126,11 +126,8 @@ def _run(net: nd.Network, pulses: np.ndarray, **options: Any) -> xr.Dataset:
     import neurodyn as nd
 
     name = "pulses.u" if "pulses" in net.populations else "filtered.u"
-    # the simulator records the beginning of each step
-    longer = np.pad(pulses, ((0, 0), (0, 1), (0, 0)))
-    run = nd.simulate(net, nd.Euler(dt=DT), longer.shape[1] * DT, trials=len(longer),
-                      inputs={name: nd.signals.ArraySignal(longer, dt=DT)}, **options)
-    return run.isel(time=slice(1, None))
+    batch = nd.learning.TrialBatch({name: pulses}, {}, dt=DT)
+    return nd.learning.run_trials(net, batch, **options)
 
 
 def _one(seed: np.random.SeedSequence, n_units: int, bits: int, rank: int | None,
@@ -177,8 +174,8 @@ def _reduction(net: nd.Network, pulses: np.ndarray, whole: xr.Dataset,
 
 def _space(net: nd.Network) -> np.ndarray:
     """An orthonormal basis (unit, R + bits) of m and the input weights."""
-    inputs = dict(zip(net.coupling_labels, net.couplings, strict=True))["pulses.v->E.I_in"]
-    both = np.concatenate([model.low_rank_part(net).m, inputs.weights.to_dense()], axis=1)
+    W_in = net.value("pulses.v->E.I_in").to_dense()
+    both = np.concatenate([model.low_rank_part(net).m, W_in], axis=1)
     return np.linalg.svd(both, full_matrices=False)[0]
 
 

@@ -10,7 +10,7 @@ from neurodyn.experiments import load_circuit, run_experiment
 
 
 def weights(net):
-    return dict(zip(net.coupling_labels, net.couplings))[model.SYNAPSES].weights.to_dense()
+    return net.value(model.SYNAPSES).to_dense()
 
 
 # ------------------------------------------------------------------------------ the network

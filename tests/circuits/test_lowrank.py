@@ -35,7 +35,7 @@ def slope(x):
 
 
 def weights_of(net, label):
-    return dict(zip(net.coupling_labels, net.couplings))[label].weights
+    return net.value(label)
 
 
 # ------------------------------------------------------------------------------ the networks

@@ -20,7 +20,7 @@ from neurodyn.experiments import load_circuit, run_experiment
 
 
 def matrices(net):
-    return {label: c.weights.to_dense() for label, c in zip(net.coupling_labels, net.couplings)}
+    return {label: net.value(label).to_dense() for label in net.coupling_labels}
 
 
 # -------------------------------------------------------------------------- initial weights
