@@ -1,6 +1,7 @@
 """Sweeps on one machine: the Dataset, its labels, the same bytes from any number of workers."""
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
@@ -150,6 +151,42 @@ def test_recordings_stream_to_stores_of_their_own(toy, tmp_path):
     assert sweep.attributes(g=1.0, seed=0)["versions"] == alone.attrs["versions"]
     back = nd.load(save_merged(ds, tmp_path / "all.zarr"))
     assert back.identical(ds.load())
+
+
+@pytest.mark.slow
+def test_recordings_larger_than_memory_would_allow(toy, tmp_path):
+    """400 MB a task pass through tens of MB, and open without being read."""
+    (tmp_path / "large.py").write_text(LARGE)
+    small = nd.sweep("large.py:record", {"n_steps": [1000]}, seeds=1, folder="small", workers=1,
+                     progress=False)  # fmt: skip
+    large = nd.sweep("large.py:record", {"n_steps": [50_000]}, seeds=2, folder="large", workers=1,
+                     progress=False)  # fmt: skip
+    assert small.is_complete and large.is_complete, large.failures
+    more = large.costs()["memory"].max() - small.costs()["memory"].max()
+    assert more < 100e6
+    own = psutil.Process()
+    before = own.memory_info().rss
+    ds = nd.open_sweep("large").dataset
+    assert ds["E.x"].nbytes == 2 * 50_000 * 1000 * 8
+    assert own.memory_info().rss - before < 50e6
+    space: dict = {}
+    exec(LARGE, space)
+    network = space["network"]()
+    alone = nd.simulate(network, nd.Euler(dt=0.001), 0.01, rng=1, record=["E.x"])
+    np.testing.assert_array_equal(ds["E.x"][0, 1, 0, :10], alone["E.x"][0])
+
+
+#: An experiment that records a thousand units with noise in float64, 8 kB a step.
+LARGE = """
+import neurodyn as nd
+
+def network():
+    return nd.Network({"E": nd.Population(1000, "dx/dt = -x/tau + xi*tau**-0.5 : 1", tau=0.1)})
+
+def record(*, n_steps: int = 1, rng: int = 0, store=None):
+    return nd.simulate(network(), nd.Euler(dt=0.001), n_steps*0.001, rng=rng, record=["E.x"],
+                       store=store)
+"""
 
 
 def test_the_store_of_a_failed_task_is_removed(toy, tmp_path):
