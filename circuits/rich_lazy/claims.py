@@ -132,7 +132,7 @@ def _in_errors(text: str) -> str:
 NOTES: dict[str, str] = {
     "2AF, gain 0.8: alignment of the kernels, full rank minus rank 1, in standard errors over "
     "seeds": FEW,
-    "DMS: share of networks that learned": FADES,
+    "DMS, both gains: share of networks that learned": FADES,
     "DMS, gain 0.8: alignment of the kernels, full rank minus rank 1": FADES,
     "DMS, gain 0.8: alignment of the kernels, full rank minus rank 1, in standard errors over "
     "seeds": FADES,
@@ -164,8 +164,6 @@ def _claim(
 ) -> Claim:
     """A claim with the note that belongs to it."""
     note = NOTES.get(text, SCALED)
-    if note == FADES and experiment != "dynamical_regime":  # a claim of the same text holds there
-        note = SCALED
     return Claim(text, source, published, accept, measure, experiment, sizes, note)
 
 
@@ -268,7 +266,7 @@ def _dynamical_regime(task: str) -> list[Claim]:
         return small / large
 
     return [
-        _share(experiment, task, {"task": task}, sizes),
+        _share(experiment, f"{task}, both gains", {"task": task}, sizes),
         _claim(
             experiment, f"{task}, gain 0.8: largest spectral radius of the initial weights",
             "[derived] below sqrt(2), not chaotic", "< 1.4142", at_most(2**0.5),

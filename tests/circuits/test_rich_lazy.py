@@ -369,7 +369,7 @@ ERRORS = ", in standard errors over seeds"
 FAILING = {
     "dynamical_regime": {
         "2AF, gain 0.8: alignment of the kernels, full rank minus rank 1" + ERRORS,
-        "DMS: share of networks that learned",
+        "DMS, both gains: share of networks that learned",
         "DMS, gain 0.8: alignment of the kernels, full rank minus rank 1",
         "DMS, gain 0.8: alignment of the kernels, full rank minus rank 1" + ERRORS,
         "DMS: this difference at gain 0.8 over that at gain 1.25",
