@@ -183,10 +183,11 @@ def _split_digits() -> list[Claim]:
                   experiment, sizes=("full",)),
             Claim(f"{readouts} readout, not protected: BWT, mean over seeds",
                   "[text] plain training forgets", "< 0", at_most(-0.05),
-                  over_seeds("bwt", "run", plain, "mean"), experiment, note=ours),
+                  over_seeds("bwt", "run", plain, "mean"), experiment,
+                  note=_EASY if readouts == "own" else ours),
             Claim(f"{readouts} readout: ACC, orthonormal rows less not protected, mean over seeds",
                   HEADLINE, "> 0", at_least(0.03), difference("acc", "run", exact, plain, "mean"),
-                  experiment, note=ours),
+                  experiment, note=_EASY if readouts == "own" else ours),
             Claim(f"{readouts} readout, rows as learned: BWT, mean over seeds", HEADLINE,
                   "nearly 0", at_least(-0.05), over_seeds("bwt", "run", rows, "mean"), experiment,
                   note=_OVERLAP if readouts == "own" else _SHARED),
@@ -194,6 +195,8 @@ def _split_digits() -> list[Claim]:
     return claims
 
 
+_EASY = ("no published number. A readout that no later task changes forgets little even without "
+         "protection of what is before it")
 _SHARED = ("no published number. Thought to fail because pairs of digits look alike but have other "
            "classes: little of what a readout in common must learn is orthogonal to what it knows")
 _OVERLAP = "no published number; new rows that find little to learn overlap with old ones"
