@@ -187,7 +187,7 @@ def test_files_are_found_through_the_package():
 
 def test_the_examples_in_the_readme_run(tmp_path, monkeypatch):
     text = (ROOT / "README.md").read_text()
-    rates, dynamics, spikes = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    rates, dynamics, spikes, learning = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(rates, names)
@@ -200,6 +200,10 @@ def test_the_examples_in_the_readme_run(tmp_path, monkeypatch):
     assert names["ds"].attrs["sizes"] == {"E": 800, "I": 200}
     assert min(names["ds"].sizes["E.spike"] / 800, names["ds"].sizes["I.spike"] / 200) > 5  # Hz
     assert set(names["brian"].synapses) == {"E.spike->I.g", "I.spike->E.g"}
+    exec(learning, names)
+    assert names["fit"].history["loss"][-10:].mean() < 0.6 * names["fit"].history["loss"][0]
+    assert np.std(names["fit"].network.value("E.tau")) > 1e-3
+    assert nd.load_network("memory.npz").state_names == names["rnn"].state_names
 
 
 @pytest.mark.slow
