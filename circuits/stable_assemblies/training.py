@@ -269,11 +269,9 @@ def _accuracy(net: nd.Network, task: Any) -> float:
     import neurodyn as nd
 
     batch = task.everything()
-    # a step more, as a sample is taken before its step
-    shown = np.pad(batch.inputs["pixels"], ((0, 0), (0, 1), (0, 0)))
-    run = nd.simulate(
-        net, nd.Euler(batch.dt), batch.duration + batch.dt, trials=batch.n_trials,
-        record=["digit.y"], every=batch.duration, inputs={"pixel.I_ext": shown}, rng=0,
+    run = nd.learning.run_trials(
+        net, batch, connect={"pixels": "pixel.I_ext"}, record=["digit.y"], every=batch.duration,
+        rng=0,
     )  # fmt: skip
     named = run["digit.y"].values[:, -1].argmax(axis=1)
     return float(np.mean(named == batch.info["digit"]))
