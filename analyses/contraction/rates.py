@@ -60,8 +60,8 @@ class ContractionRate:
         ``(sample, state, state)`` for one that depends on the state.
     residual : float
         Largest eigenvalue of ``M J + J^T M + dM/dt + 2 rate M`` over all Jacobians (for a map of
-        ``J^T M J - exp(-2 rate) M``): 0 to rounding. See `neurodyn.analyses.contraction._metrics.residual` for
-        the other norms.
+        ``J^T M J - exp(-2 rate) M``): 0 to rounding. For the other norms see
+        `neurodyn.analyses.contraction._metrics.residual`.
     measures : array, (sample,)
         Matrix measure of each Jacobian, 1/s; for a map the logarithm of its norm.
     limit : float

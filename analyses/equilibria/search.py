@@ -10,7 +10,8 @@ itself misses attractors whose basins it cuts small. Some starts are therefore f
 flow, for a shorter or a longer while, and searched from there too.
 
 A small q alone does not make a fixed point: each point is polished to rounding, and reported as
-fixed only if Newton's method then expects a zero there, see `neurodyn.analyses.equilibria._roots.linearised`.
+fixed only if Newton's method then expects a zero there, see
+`neurodyn.analyses.equilibria._roots.linearised`.
 """
 
 from __future__ import annotations

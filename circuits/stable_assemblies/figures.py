@@ -93,10 +93,10 @@ def combination(ds: xr.Dataset) -> Figure:
         for kind in ds.coupling.values:
             if kind != "none":
                 one = ds.sel(coupling=kind)
-                style = {"markersize": 4}
+                style = {"marker": "o", "linestyle": "-", "markersize": 4}
                 if kind == "one-way":  # on top of negative feedback
-                    style = {"markersize": 8, "markerfacecolor": "none", "linestyle": "--"}
-                ax.plot(ds.norm, one.rate, "o-", color=COLOURS[kind], label=str(kind), **style)
+                    style |= {"markersize": 8, "markerfacecolor": "none", "linestyle": "--"}
+                ax.plot(ds.norm, one.rate, color=COLOURS[kind], label=str(kind), **style)
                 if kind == "one-way":
                     ax.plot(ds.norm, one.own_metric_rate, "o:", color=COLOURS[kind], markersize=3,
                             label="one-way, metrics not scaled")  # fmt: skip

@@ -214,7 +214,7 @@ class HebbianSubspace:
         return self._activity(X) - self.response(X) @ self._frozen
 
     def captured_energy(self, X: Any) -> float:
-        """``1 - |X - X H'H|^2/|X|^2`` with all rows: 1 if they span the activity; NaN without any."""
+        """``1 - |X - X H'H|^2/|X|^2`` with all rows: 1 if they span the activity; NaN without."""
         X = self._activity(X)
         residual = X - (X @ self.rows.T) @ self.rows
         energy = float(np.vdot(X, X))
