@@ -301,11 +301,16 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path):
 
 
 def test_ctrl_c_returns_what_is_there():
+    # a shell's background job ignores the signal, and so would its children
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     def interrupt(report):
         if report.step == 4:
             signal.raise_signal(signal.SIGINT)
 
-    fit = run(50, callbacks=[interrupt])
+    try:
+        fit = run(50, callbacks=[interrupt])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (fit.stop_reason, fit.n_steps) == ("interrupted", 5)
     assert_same(fit.network, run(5).network)
 
