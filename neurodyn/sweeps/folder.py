@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from neurodyn import _pages
 from neurodyn.experiments import InputError
 from neurodyn.sweeps.code_version import CodeVersion, code_version
 from neurodyn.sweeps.plan import Plan
@@ -191,17 +192,8 @@ def hex_identity(identity: np.ndarray) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a small file, all at once."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    """Replace a small file, all at once, and know that it is on the disk."""
+    _pages.write_text(path, text)
     sync_folder(path.parent)
 
 

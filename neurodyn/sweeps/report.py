@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import itertools
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurodyn._pages import page, png_image
 from neurodyn.sweeps.folder import write_text
 from neurodyn.sweeps.progress import duration
 
@@ -27,18 +27,6 @@ MOST_LINES = 6
 #: A variable with more values than this is left out: its mean would take long to read.
 MOST_VALUES = 5 * 10**7
 
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 15px/1.5 sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; }} td, th {{ padding: .2em 1em .2em 0; text-align: left;
-vertical-align: top; }} img {{ max-width: 100%; }} pre {{ background: #f4f4f4; padding: 1em;
-overflow: auto; }} .bad {{ color: #b00; }} h2 {{ margin-top: 2em; }}
-</style></head><body>
-<h1>{title}</h1>
-<p{bad}>{summary}</p>
-{body}
-</body></html>"""
-
 
 def write_report(sweep: Sweep, path: Path | None = None) -> Path:
     """Write the page; its path.
@@ -52,10 +40,8 @@ def write_report(sweep: Sweep, path: Path | None = None) -> Path:
     """
     path = path or sweep.folder / "report.html"
     parts = [_what(sweep), _failures(sweep), _results(sweep), _costs(sweep)]
-    text = PAGE.format(
-        title=html.escape(f"Sweep of {sweep.plan.target.name}"), body="\n".join(parts),
-        summary=html.escape(sweep.summary()), bad="" if sweep.is_complete else ' class="bad"',
-    )  # fmt: skip
+    title = f"Sweep of {sweep.plan.target.name}"
+    text = page(title, sweep.summary(), parts, is_bad=not sweep.is_complete)
     write_text(path, text)
     return path
 
@@ -203,5 +189,4 @@ def _image(figure: Figure) -> str:
         figure.savefig(buffer, format="png", dpi=110)
     finally:
         plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<p><img alt="" src="data:image/png;base64,{data}"></p>'
+    return f"<p>{png_image(buffer.getvalue(), '')}</p>"
