@@ -132,10 +132,8 @@ def sequential_digits(ds: xr.Dataset) -> Figure:
                 ax.plot(ds.after, -ds.rate.sel(variant=name).isel(seed=seed), color=COLOURS[name],
                         linewidth=1)  # fmt: skip
         ax.axhline(0, color="0.4", linestyle="--", linewidth=1)
-        ax.annotate("contracting", (1, 0), (0, -3), ("axes fraction", "data"), "offset points",
-                    ha="right", va="top", color="0.4")  # fmt: skip
         ax.set(xlabel="epoch", ylabel="worst eigenvalue of the\nsymmetrised Jacobian (1/tau)",
-               title="Stability in training",
+               title="Stability: contracting below 0",
                xlim=(0, None))  # fmt: skip
         letter(axes)
         return fig
