@@ -12,9 +12,13 @@ FOLDER = Path(__file__).parents[1] / "tutorials"
 TUTORIALS = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
 
 each_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-#: Compiles two networks, one of them for three methods: mostly the time of the compiler. The other
-#: starts ten processes and workers; `make test-sweeps` runs it, too.
-SLOW = {"your_own_circuit", "from_one_run_to_a_sweep"}
+#: Those that train networks or compile many: each takes longer than most files of tests.
+#: `from_one_run_to_a_sweep` starts ten processes and workers; `make test-sweeps` runs it, too.
+SLOW = {
+    "analysing_a_trained_rnn", "continual_learning", "from_one_run_to_a_sweep", "gain_control",
+    "learning_timescales", "lowrank_networks", "rich_and_lazy_learning", "stable_assemblies",
+    "training_a_memory_network", "your_own_circuit",
+}  # fmt: skip
 
 
 def code_cells(notebook):
