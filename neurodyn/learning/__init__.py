@@ -19,14 +19,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neurodyn.learning.clipping import ClipNorm, ClipValue
+from neurodyn.learning.contraction_parametrisations import (
+    BlockDiagonal,
+    Contracting,
+    NegativeFeedback,
+)
 from neurodyn.learning.gradients import Gradients, bptt
 from neurodyn.learning.hebbian_subspace import HebbianSubspace, ProjectOut
 from neurodyn.learning.losses import CrossEntropy, Loss, MeanSquaredError, WeightedSum
 from neurodyn.learning.matrix_parametrisations import (
-    BlockDiagonal,
-    Contracting,
     FixedRank,
-    NegativeFeedback,
     Orthogonal,
     SpectralNormBound,
     Unitary,

@@ -9,8 +9,9 @@ transposed derivative of that function::
     gradient_raw = p.pull_back(raw, gradient_value)
 
 ``first.then(second)`` is one after the other: ``DalesLaw(signs).then(Masked(mask))``. Constraints
-on whole matrices (orthogonal, low-rank, of bounded norm, contracting) are in
-`neurodyn.learning.matrix_parametrisations`. Values are in SI.
+on whole matrices (orthogonal, unitary, low-rank, of bounded norm) are in
+`neurodyn.learning.matrix_parametrisations`, those that keep a network contracting in
+`neurodyn.learning.contraction_parametrisations`. Values are in SI.
 """
 
 from __future__ import annotations
@@ -137,7 +138,13 @@ class Bounded(Parametrisation):
 
     def __post_init__(self):
         low, high = (real_numbers(b, n) for b, n in ((self.low, "low"), (self.high, "high")))
-        if not np.all(low < high):
+        try:
+            ordered = np.all(low < high)
+        except ValueError:
+            raise ValueError(
+                f"`low` and `high` must fit each other; got shapes {low.shape} and {high.shape}"
+            ) from None
+        if not ordered:
             raise ValueError(f"`low` must be below `high`; got {self.low!r} and {self.high!r}")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
@@ -147,6 +154,14 @@ class Bounded(Parametrisation):
         return (self.low + (self.high - self.low) * part).astype(part.dtype, copy=False)
 
     def to_raw(self, value):
+        for name in ("low", "high"):
+            shape = getattr(self, name).shape
+            try:
+                fits = np.broadcast_shapes(shape, value.shape) == value.shape
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(f"`{name}` has shape {shape}, but the value {value.shape}")
         bad = ~((value > self.low) & (value < self.high))
         if bad.any():
             raise self._broken(
@@ -335,6 +350,13 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 def _tolerance(value: np.ndarray) -> float:
     """What rounding may have changed in a matrix."""
     return 100 * np.finfo(value.dtype).eps * max(float(np.max(np.abs(value), initial=0)), 1e-300)
+
+
+def _check_matrix(value: np.ndarray, what: Parametrisation) -> None:
+    if value.ndim != 2:
+        raise ValueError(
+            f"{type(what).__name__} constrains a matrix; the value has shape {value.shape}"
+        )
 
 
 def _check_square(value: np.ndarray, what: Parametrisation) -> None:

@@ -6,11 +6,13 @@ import pytest
 from scipy.linalg import block_diag
 
 import neurodyn as nd
-from neurodyn.learning.matrix_parametrisations import (
+from neurodyn.learning.contraction_parametrisations import (
     BlockDiagonal,
     Contracting,
-    FixedRank,
     NegativeFeedback,
+)
+from neurodyn.learning.matrix_parametrisations import (
+    FixedRank,
     Orthogonal,
     SpectralNormBound,
     Unitary,
@@ -200,6 +202,9 @@ def test_float32_stays_float32(name):
         (BlockDiagonal(Symmetric(), 2), np.eye(4)[::-1], r"outside the diagonal blocks must be 0; got 1 at \[0, 3\]"),
         (BlockDiagonal(Symmetric(), 3), np.eye(4), "`n_blocks` = 3 must divide the number of rows, 4"),
         (BlockDiagonal(Contracting(), 2), np.eye(4), "spectral norm must be below"),
+        (FixedRank(2), np.ones(4), r"FixedRank constrains a matrix; the value has shape \(4,\)"),
+        (SpectralNormBound(1.0), np.ones(()), r"SpectralNormBound constrains a matrix; .* \(\)"),
+        (Bounded(np.zeros(5), 1.0), np.full((6, 6), 0.5), r"`low` has shape \(5,\), but the value \(6, 6\)"),
     ],
 )  # fmt: skip
 def test_a_value_that_breaks_the_constraint_is_named(p, value, message):
@@ -212,6 +217,7 @@ def test_a_value_that_breaks_the_constraint_is_named(p, value, message):
     [
         (lambda: Positive(kind="abs"), '`kind` must be "softplus" or "exp"'),
         (lambda: Bounded(1, 1), "`low` must be below `high`"),
+        (lambda: Bounded([0, 1], [2, 2, 2]), r"must fit each other; got shapes \(2,\) and \(3,\)"),
         (lambda: Masked(np.zeros((2, 2))), "`mask` is False everywhere"),
         (lambda: Masked([[0.5]]), "`mask` must be True or False"),
         (lambda: DalesLaw([1, 0]), "`signs` must be 1 or -1"),
@@ -222,7 +228,10 @@ def test_a_value_that_breaks_the_constraint_is_named(p, value, message):
             lambda: NegativeFeedback(LOWER, [1, 1, 1, -2]),
             "positive definite; its smallest eigenvalue is -2",
         ),
-        (lambda: NegativeFeedback(LOWER, np.eye(4) + LOWER), "`metric` must be symmetric; .* by up to 1"),
+        (
+            lambda: NegativeFeedback(LOWER, np.eye(4) + LOWER),
+            "`metric` must be symmetric; .* by up to 1",
+        ),
         (
             lambda: NegativeFeedback(LOWER, np.ones(3)),
             r"`metric` must be \(4,\) or \(4, 4\).*shape \(3,\)",
