@@ -141,11 +141,12 @@ class Unrolled:
         for c in self.trained:
             if self.network.couplings[c].carries_spikes:
                 raise ValueError(f"`trainable`: `{labels[c]}` couples spikes of a threshold")
+        # sorted, so that what is named in another order is not compiled anew
         return Wanted(
             self.solver.method,
-            tuple(place(name) for name in self.records),
-            tuple(place(t.name) for t in by_kind.get("parameter", ())),
-            tuple(place(t.name) for t in by_kind.get("input", ())),
+            tuple(sorted(place(name) for name in self.records)),
+            tuple(sorted(place(t.name) for t in by_kind.get("parameter", ()))),
+            tuple(sorted(place(t.name) for t in by_kind.get("input", ()))),
             tuple(self.trained),
         )
 
@@ -252,9 +253,7 @@ class Unrolled:
             block.recomputed = 0
             if keys is not None:
                 block.keys = np.ascontiguousarray(keys[block.trials])
-            self.compiled.put(
-                block.workspaces, {n: v[block.trials] for n, v in initial.items()}
-            )
+            self.compiled.put(block.workspaces, {n: v[block.trials] for n, v in initial.items()})
         self._weights = self.values.forward()
         self._each_block(self._forward_block)
         return self.recorded
@@ -282,9 +281,7 @@ class Unrolled:
 
     def _states(self, block: Block) -> list[np.ndarray]:
         populations = self.compiled.structure.populations
-        return [
-            w[: len(p.states)] for w, p in zip(block.workspaces, populations, strict=True)
-        ]
+        return [w[: len(p.states)] for w, p in zip(block.workspaces, populations, strict=True)]
 
     def _forward_segment(self, block: Block, k: int) -> None:
         segment = self.segments[k]

@@ -204,7 +204,9 @@ def swept_by_hand(W, u, target, a, window):
     n_trials, n_steps, _ = u.shape
     x = [np.zeros((n_trials, 6))]
     for k in range(n_steps):
-        x.append(x[-1] + a * (np.tanh(x[-1] @ W["E.x->E.I"].T + u[:, k] @ W["in.r->E.I"].T) - x[-1]))
+        x.append(
+            x[-1] + a * (np.tanh(x[-1] @ W["E.x->E.I"].T + u[:, k] @ W["in.r->E.I"].T) - x[-1])
+        )
     gradients = {name: np.zeros_like(w) for name, w in W.items()}
     for start in range(0, n_steps, window):
         cotangent = np.zeros((n_trials, 6))
@@ -329,6 +331,20 @@ def test_pieces_and_blocks_change_roundings_only(monkeypatch):
         np.testing.assert_allclose(found[name], gradient, rtol=1e-12, atol=1e-16)
 
 
+def test_names_in_another_order_are_not_compiled_anew():
+    network = excitatory_inhibitory()
+    parameters = [f"{p}.{n}" for p, m in network.populations.items() for n in m.parameters]
+    records = list(network.state_names)
+    assert len(parameters) > 1 and len(records) > 1
+
+    def module(records, trainable):
+        return Unrolled(
+            network, nd.Euler(dt=1e-3), 1e-3, record=records, trainable=trainable
+        ).module
+
+    assert module(records, parameters) is module(records[::-1], parameters[::-1])
+
+
 def test_an_unrolled_network_takes_other_values():
     network, W = tanh_network()
     rng = np.random.default_rng(9)
@@ -415,7 +431,9 @@ def test_threshold_units_and_plastic_weights_are_refused():
     with pytest.raises(ValueError, match=r"`E` spikes by threshold and reset.*z = spike\(v - v_th"):
         asked(nd.Network({"E": units}), loss=MeanSquaredError("E.v", 0.0))
     population = nd.Population(2, "dx/dt = (-x + I)/tau : 1", tau=1.0)
-    coupling = nd.Coupling("E.x", "E.I", np.ones((2, 2)), plasticity=nd.plasticity.hebb(eta=0.1, pre="x", post="x"))
+    coupling = nd.Coupling(
+        "E.x", "E.I", np.ones((2, 2)), plasticity=nd.plasticity.hebb(eta=0.1, pre="x", post="x")
+    )
     with pytest.raises(ValueError, match="`E.x->E.I` change by a plasticity rule"):
         asked(nd.Network({"E": population}, [coupling]))
     noisy = nd.rate_network([[0.5]], sigma=0.1)
