@@ -54,8 +54,7 @@ def find_trainables(network: Network, names: Sequence[str]) -> tuple[Trainable, 
     """
     if isinstance(names, str) or not names:
         raise ValueError(
-            '`trainable` must be a list of names such as ["E.r->E.I_rec", "E.tau"]; '
-            f"got {names!r}"
+            f'`trainable` must be a list of names such as ["E.r->E.I_rec", "E.tau"]; got {names!r}'
         )
     found: dict[str, Trainable] = {}
     for name in names:

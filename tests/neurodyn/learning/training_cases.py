@@ -12,7 +12,7 @@ from neurodyn.learning.regularisers import L2, ActivityL2
 def network(n=6, noise=False):
     rng = np.random.default_rng(0)
     text = f"""
-        dx/dt = (-x + I_rec + I_in + b)/tau {'+ 0.1*sqrt(2/tau)*xi' if noise else ''} : 1
+        dx/dt = (-x + I_rec + I_in + b)/tau {"+ 0.1*sqrt(2/tau)*xi" if noise else ""} : 1
         r = tanh(x) : 1
         """
     return nd.Network(

@@ -13,7 +13,10 @@ def network():
     return nd.Network(
         {
             "E": nd.Population(
-                3, "dx/dt = (-x + I_rec + I_ext)/tau : 1\nr = tanh(x) : 1", tau=0.1, x=[0.5, -0.3, 0.2]
+                3,
+                "dx/dt = (-x + I_rec + I_ext)/tau : 1\nr = tanh(x) : 1",
+                tau=0.1,
+                x=[0.5, -0.3, 0.2],
             ),
             "out": nd.Population(2, "y = I : 1\nI : 1"),
         },
@@ -46,7 +49,12 @@ class Kept(nd.learning.SGD):
 def exact(trainable):
     batch = Repeated().batch(None, 1)
     return nd.learning.bptt(
-        network(), nd.Euler(DT), T * DT, batch.loss(), trainable=trainable, inputs=dict(batch.inputs)
+        network(),
+        nd.Euler(DT),
+        T * DT,
+        batch.loss(),
+        trainable=trainable,
+        inputs=dict(batch.inputs),
     )
 
 

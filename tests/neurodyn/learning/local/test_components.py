@@ -92,7 +92,9 @@ def test_the_rate_of_an_epoch_is_that_of_the_schedule():
 
 def test_weights_that_grow_without_limit_are_an_error():
     X = 100 * np.random.default_rng(7).normal(size=(50, 3))
-    with pytest.raises(FloatingPointError, match="no longer finite after 50 samples.*learning_rate"):
+    with pytest.raises(
+        FloatingPointError, match="no longer finite after 50 samples.*learning_rate"
+    ):
         GHA(1, learning_rate=1.0, rng=0).partial_fit(X)
 
 

@@ -79,7 +79,9 @@ def test_ranks_do_not_change_under_a_monotonic_function_of_the_loss():
     noise = np.random.default_rng(10).standard_normal((5, 4))
     wanted = weights @ np.concatenate([noise, -noise]) / (10 * 0.3)
     assert_allclose(plain, wanted, rtol=1e-12)
-    broken, _ = evolution_gradient(lambda x: np.nan if loss(x) > losses.mean() else loss(x), x, **options)
+    broken, _ = evolution_gradient(
+        lambda x: np.nan if loss(x) > losses.mean() else loss(x), x, **options
+    )
     assert np.isfinite(broken).all()
 
 
@@ -104,11 +106,16 @@ def test_evolution_trains_a_network_without_derivatives():
     batch = Repeated().batch(None, 1)
     again = pickle.loads(pickle.dumps(rule))
     assert np.array_equal(again.predict(batch)["out.y"], rule.predict(batch)["out.y"])
-    before = EvolutionStrategy(network(), nd.learning.SGD(1e-12), TRAINED, steps=1, population=2, rng=0)
+    before = EvolutionStrategy(
+        network(), nd.learning.SGD(1e-12), TRAINED, steps=1, population=2, rng=0
+    )
     wrong = [Share(batch)(r.predict(batch))[0] for r in (before.fit(Repeated()), rule)]
     assert wrong[1] <= wrong[0] - 3 / 12  # at least 3 signs of 12 turned right
     inner = rule.network_.couplings[0].weights.to_dense()
-    assert np.abs(inner).max() < 1.5 and np.abs(inner - network().couplings[0].weights.to_dense()).max() > 0.05
+    assert (
+        np.abs(inner).max() < 1.5
+        and np.abs(inner - network().couplings[0].weights.to_dense()).max() > 0.05
+    )
 
 
 def test_numbers_of_evolution_are_checked_by_name():
@@ -129,7 +136,9 @@ def test_evolution_trains_a_memory():
     memory = nd.Network(
         {
             "S": nd.Population(1, "r = u : 1\nu : 1"),
-            "E": nd.Population(20, "dx/dt = (-x + I_rec + I_in)/tau : 1\nr = tanh(x) : 1", tau=0.03),
+            "E": nd.Population(
+                20, "dx/dt = (-x + I_rec + I_in)/tau : 1\nr = tanh(x) : 1", tau=0.03
+            ),
             "out": nd.Population(1, "y = I : 1\nI : 1"),
         },
         [

@@ -17,7 +17,9 @@ def reservoir(n, outputs, seed=0):
     back, x = random.uniform(-1, 1, (n, outputs)), random.normal(0, 0.5, n)
     network = nd.Network(
         {
-            "E": nd.Population(n, "dx/dt = (-x + I_rec + I_fb)/tau : 1\nr = tanh(x) : 1", tau=0.05, x=x),
+            "E": nd.Population(
+                n, "dx/dt = (-x + I_rec + I_fb)/tau : 1\nr = tanh(x) : 1", tau=0.05, x=x
+            ),
             "out": nd.Population(outputs, "z = I : 1\nI : 1"),
         },
         [
@@ -68,7 +70,10 @@ def test_it_goes_as_the_plain_loop(small, monkeypatch):
     assert_allclose(fit.performance_, performance, rtol=1e-9)
     assert_allclose(fit.state_["E.x"], x, rtol=1e-9, atol=1e-11)
     learned = fit.network_.couplings[1].weights.to_dense()
-    assert np.array_equal(learned, fit.coef_) and fit.network_.populations["out"].text == "z = I : 1\nI : 1"
+    assert (
+        np.array_equal(learned, fit.coef_)
+        and fit.network_.populations["out"].text == "z = I : 1\nI : 1"
+    )
 
 
 def test_the_rate_goes_on_falling_from_call_to_call(small):

@@ -106,7 +106,9 @@ def test_without_feedback_the_readout_is_that_of_ridge_regression():
 
 
 @pytest.mark.parametrize("every", [1, 3])
-@pytest.mark.parametrize("options", [{}, {"forgetting": 0.98}, {"algorithm": "lms"}, {"internal": 1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"forgetting": 0.98}, {"algorithm": "lms"}, {"internal": 1}]
+)
 def test_with_feedback_it_goes_as_the_plain_loop(every, options):
     network, W, back, x = reservoir()
     y, drive = targets(61), np.random.default_rng(3).normal(0, 0.1, (61, 20))
@@ -165,7 +167,9 @@ def test_after_learning_the_network_makes_the_target_by_itself():
     period = 60.0
 
     def wanted(t):
-        return sum(a * np.sin(2 * np.pi * k * t / period) for k, a in ((1, 0.9), (2, 0.4), (4, 0.3)))
+        return sum(
+            a * np.sin(2 * np.pi * k * t / period) for k, a in ((1, 0.9), (2, 0.4), (4, 0.3))
+        )
 
     n = int(24 * period / DT)
     fit = FORCE(network, "E.r->out.I", nd.Euler(DT), every=2).fit(None, wanted(np.arange(n) * DT))
@@ -185,8 +189,16 @@ def test_what_cannot_be_learned_is_refused_by_name():
         (dict(algorithm="kalman"), ValueError, "`algorithm` must be one of"),
         (dict(alpha=0.0), ValueError, "`alpha` must be a positive number"),
         (dict(every=0), ValueError, "`every` must be an integer"),
-        (dict(internal={"out.z->E.I_fb": np.ones((20, 2))}), ValueError, "another coupling from `E.r`"),
-        (dict(internal={"E.r->E.I_rec": np.ones((2, 20))}), ValueError, r"\(post, output\) = \(20, 2\)"),
+        (
+            dict(internal={"out.z->E.I_fb": np.ones((20, 2))}),
+            ValueError,
+            "another coupling from `E.r`",
+        ),
+        (
+            dict(internal={"E.r->E.I_rec": np.ones((2, 20))}),
+            ValueError,
+            r"\(post, output\) = \(20, 2\)",
+        ),
         (dict(network="net"), TypeError, "`network` must be a Network"),
     ]
     for changed, error, message in cases:

@@ -93,7 +93,9 @@ def test_what_node_perturbation_cannot_train_is_refused():
     with pytest.raises(TypeError, match="`task` must have a method"):
         NodePerturbation(network(), adam, TRAINED).fit(np.ones(3))
     with pytest.raises(ValueError, match="`power` must be odd"):
-        DelayedRewardHebb(network(), adam, TRAINED[:1], activity={"E": "x"}, power=2).fit(Repeated())
+        DelayedRewardHebb(network(), adam, TRAINED[:1], activity={"E": "x"}, power=2).fit(
+            Repeated()
+        )
     with pytest.raises(ValueError, match="`activity` has no variable of the population `out`"):
         DelayedRewardHebb(network(), adam, TRAINED, activity={"E": "x"}).fit(Repeated())
 
@@ -151,14 +153,19 @@ def test_miconis_rule_learns_to_hold_a_sign():
             pulse = sign * (np.arange(30) < 5)[:, None]
             mask = (np.arange(30) >= 25).astype(float)
             return nd.learning.TrialBatch(
-                {"S.u": pulse}, {"out.y": np.broadcast_to(sign, (trials, 30, 1))}, dt=0.01, mask=mask
+                {"S.u": pulse},
+                {"out.y": np.broadcast_to(sign, (trials, 30, 1))},
+                dt=0.01,
+                mask=mask,
             )
 
     random = np.random.default_rng(0)
     net = nd.Network(
         {
             "S": nd.Population(1, "r = u : 1\nu : 1"),
-            "E": nd.Population(20, "dx/dt = (-x + I_rec + I_in)/tau : 1\nr = tanh(x) : 1", tau=0.03),
+            "E": nd.Population(
+                20, "dx/dt = (-x + I_rec + I_in)/tau : 1\nr = tanh(x) : 1", tau=0.03
+            ),
             "out": nd.Population(1, "y = I : 1\nI : 1"),
         },
         [

@@ -115,7 +115,9 @@ def test_what_a_rule_keeps_a_synapse_goes_on_from_call_to_call():
 
 def test_weights_that_grow_without_limit_are_an_error():
     X = 1e3 * np.random.default_rng(6).normal(size=(50, 4))
-    with pytest.raises(FloatingPointError, match="no longer finite after 50 samples.*learning_rate"):
+    with pytest.raises(
+        FloatingPointError, match="no longer finite after 50 samples.*learning_rate"
+    ):
         Oja(1, learning_rate=1.0, rng=0).partial_fit(X)
 
 
