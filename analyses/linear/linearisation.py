@@ -87,11 +87,16 @@ class Linearisation:
 
     @property
     def timescales(self) -> np.ndarray:
-        """Time in which each mode decays by e, s (steps of a Map); negative for growth by e."""
+        """Time in which each mode decays by e, s (steps of a Map); negative for growth by e.
+
+        Infinite for a mode that does neither.
+        """
         with np.errstate(divide="ignore"):
             if self.is_map:
-                return -self.dt / np.log(np.abs(self.eigenvalues))
-            return -1 / self.eigenvalues.real
+                rate = np.log(np.abs(self.eigenvalues)) / self.dt
+            else:
+                rate = self.eigenvalues.real
+            return np.where(rate == 0, np.inf, -1 / rate)
 
     @property
     def frequencies(self) -> np.ndarray:

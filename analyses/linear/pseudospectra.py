@@ -30,9 +30,17 @@ if TYPE_CHECKING:
 #: Up to so many states all singular values are computed, which is as fast.
 _SMALL = 24
 #: Inverse Lanczos iteration ends when the singular value changes by less, relative to it.
-_TOLERANCE, _STEPS = 1e-7, 60
+_TOLERANCE = 1e-7
+#: It is looked at after so many steps: rarely, as the looking costs more than many steps.
+_LOOKS = (2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60)
+#: So many points take their steps together; unknowns are eliminated in blocks of so many.
+_CHUNK, _BLOCK = 1024, 16
 #: Start of the search for Kreiss's constant: real and imaginary parts.
 _KREISS_GRID = (24, 33)
+#: Every so many rows of it come first: others that cannot be larger are then left out.
+_EVERY = 4
+#: Points along each side of the grids that then close in on the peak, and how many there are.
+_CLIMB_GRID, _CLIMBS = 7, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +119,12 @@ def pseudospectrum(
 
     Notes
     -----
-    One Schur decomposition, then inverse Lanczos iteration on the triangular factor at each point
-    (Trefethen and Embree 2005, chapter 39), to 6 digits; where that has not converged, and for
-    small matrices, all singular values. A few seconds for 100 states; time goes with the square of
-    their number. Kreiss's constant is sought on a grid of its own and refined by the simplex
-    method, which may miss the highest of several peaks: it is a bound.
+    One Schur decomposition, then inverse Lanczos iteration on the triangular factor, all points of
+    the grid at once (Trefethen and Embree 2005, chapter 39), to 6 digits; where that has not
+    converged, and for small matrices, all singular values. Half a second for 100 states; time goes
+    with the square of their number. Kreiss's constant is sought on a grid of its own, then on finer
+    ones around its best point, which may miss the highest of several peaks: it is a bound. It is 1
+    without a search where no length ever grows.
 
     Examples
     --------
@@ -152,58 +161,106 @@ def _smallest_singular_values(T: np.ndarray, z: np.ndarray) -> np.ndarray:
     if n <= _SMALL:
         shifted = flat[:, None, None] * np.eye(n) - T
         return np.linalg.svd(shifted, compute_uv=False)[:, -1].reshape(np.shape(z))
-    start = np.random.default_rng(0).normal(size=(2, n))  # any vector that is no singular one
-    q = (start[0] + 1j * start[1]) / np.linalg.norm(start)
-    diagonal = np.arange(n)
-    found, shifted = np.empty(flat.size), np.asfortranarray(-T)
-    for k, value in enumerate(flat):
-        shifted[diagonal, diagonal] = value - T[diagonal, diagonal]
-        found[k] = _inverse_lanczos(shifted, q)
-    return found.reshape(np.shape(z))
+    q = np.random.default_rng(0).normal(size=(2, n))  # any vector that is no singular one
+    q = (q[0] + 1j * q[1]) / np.linalg.norm(q)
+    parts = [_inverse_lanczos(T, flat[k : k + _CHUNK], q) for k in range(0, flat.size, _CHUNK)]
+    return np.concatenate(parts).reshape(np.shape(z))
 
 
-def _inverse_lanczos(R: np.ndarray, q: np.ndarray) -> float:
-    """Smallest singular value of a triangular R: the largest eigenvalue of (R'R)^-1 is s**-2."""
-    from scipy.linalg import eigvalsh_tridiagonal
-    from scipy.linalg.lapack import ztrtrs
+def _inverse_lanczos(T: np.ndarray, z: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Smallest singular values of ``R = z - T``: (R'R)^-1 has 1/s**2 as its largest eigenvalue.
 
-    before, beta, size = np.zeros_like(q), 0.0, 0.0
-    alphas: list[float] = []
-    betas: list[float] = []
-    for _ in range(min(_STEPS, len(R))):
-        inner, failed = ztrtrs(R, q, trans=2)
-        outer, _ = ztrtrs(R, inner)
-        if failed:
-            return 0.0  # an eigenvalue
-        v = outer - beta * before
-        alphas.append(float(np.vdot(q, v).real))
-        v = v - alphas[-1] * q
-        beta = float(np.linalg.norm(v))
-        if not np.isfinite(beta):
-            break
-        last, size = size, float(eigvalsh_tridiagonal(alphas, betas)[-1])
-        if abs(size - last) <= _TOLERANCE * size or beta == 0:
-            return float(1 / np.sqrt(size))
-        betas.append(beta)
-        before, q = q, v / beta
-    return float(np.linalg.svd(R, compute_uv=False)[-1])
+    All z take their steps together, until each has converged.
+    """
+    found = np.full(z.size, np.nan)
+    found[np.isin(z, np.diag(T))] = 0.0
+    left = np.flatnonzero(np.isnan(found))
+    q = np.repeat(start[:, None], left.size, axis=1)
+    before, beta, size = np.zeros_like(q), np.zeros(left.size), np.zeros(left.size)
+    alphas, betas = np.empty((2, 0, left.size))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for step in range(1, min(_LOOKS[-1], len(T)) + 1):
+            v = _solve(T, z[left], _solve_adjoint(T, z[left], q)) - beta * before
+            alpha = np.einsum("ik,ik->k", q.conj(), v).real
+            v -= alpha * q
+            beta = np.linalg.norm(v, axis=0)
+            alphas = np.concatenate([alphas, alpha[None]])
+            on = np.isfinite(beta) & (beta > 0)  # the rest has overflowed, or found all there is
+            if step in _LOOKS or not on.all():
+                fine = np.isfinite(beta)
+                last, size = size, np.full(left.size, np.nan)
+                size[fine] = _largest_of_tridiagonal(alphas[:, fine], betas[:, fine])
+                done = fine & ((np.abs(size - last) <= _TOLERANCE * size) | (beta == 0))
+                found[left[done]] = 1 / np.sqrt(size[done])
+                on &= ~done
+            if not on.any():
+                break
+            betas = np.concatenate([betas, beta[None]])
+            if not on.all():
+                left, size, q, v, beta = left[on], size[on], q[:, on], v[:, on], beta[on]
+                alphas, betas = alphas[:, on], betas[:, on]
+            before, q = q, v / beta
+    for k in np.flatnonzero(np.isnan(found)):
+        found[k] = np.linalg.svd(z[k] * np.eye(len(T)) - T, compute_uv=False)[-1]
+    return found
+
+
+def _largest_of_tridiagonal(diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """Largest eigenvalue of symmetric matrices, their diagonals (k, m) and (k - 1, m)."""
+    k = len(diagonal)
+    whole = np.zeros((diagonal.shape[1], k, k))
+    whole[:, np.arange(k), np.arange(k)] = diagonal.T
+    whole[:, np.arange(1, k), np.arange(k - 1)] = beside.T  # eigvalsh reads the lower half
+    return np.linalg.eigvalsh(whole)[:, -1]
+
+
+def _solve(T: np.ndarray, z: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``(z - T)^-1 b`` for each z, T upper triangular and b (n, z): T is the same for all."""
+    x = b.copy()
+    for high in range(len(T), 0, -_BLOCK):
+        low = max(high - _BLOCK, 0)
+        x[low:high] += T[low:high, high:] @ x[high:]
+        for j in range(high - 1, low - 1, -1):
+            x[j] /= z - T[j, j]
+            x[low:j] += T[low:j, j, None] * x[j]
+    return x
+
+
+def _solve_adjoint(T: np.ndarray, z: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``(z - T)^-H b`` for each z."""
+    x, adjoint = b.copy(), T.conj().T
+    for low in range(0, len(T), _BLOCK):
+        high = min(low + _BLOCK, len(T))
+        x[low:high] += adjoint[low:high, :low] @ x[:low]
+        for j in range(low, high):
+            x[j] /= z.conj() - adjoint[j, j]
+            x[j + 1 : high] += adjoint[j + 1 : high, j, None] * x[j]
+    return x
 
 
 def _kreiss(T: np.ndarray, values: np.ndarray, is_map: bool) -> tuple[float, complex]:
     """The largest ratio of the distance from the border to the smallest singular value."""
-    from scipy.optimize import minimize
-
     excess = np.abs(values).max() - 1 if is_map else values.real.max()
     if excess >= 0:
         return np.inf, complex(values[np.argmax(np.abs(values) if is_map else values.real)])
     norm = float(np.linalg.norm(T, 2))
+    numerical = norm if is_map else float(np.linalg.eigvalsh((T + T.conj().T) / 2)[-1])
+    if numerical <= float(is_map):
+        return 1.0, complex(np.inf)  # lengths never grow
     size = max(norm, float(is_map))
 
-    def ratio(log_distance, along):
+    def ratio(log_distance, along, above=0.0):
+        """Where it may be larger than `above`; else 0."""
         distance = np.exp(log_distance)
         z = (1 + distance) * np.exp(1j * along) if is_map else distance + 1j * along
-        smallest = _smallest_singular_values(T, z)
-        return distance / np.maximum(smallest, np.finfo(float).eps * norm)  # less is rounding
+        least = np.maximum(np.abs(z) - norm, np.finfo(float).eps * norm)  # less is rounding
+        if not is_map:
+            least = np.maximum(least, distance - numerical)
+        look = distance > above * least  # `least` is below the smallest singular value
+        found = np.zeros(z.shape)
+        smallest = _smallest_singular_values(T, z[look])
+        found[look] = distance[look] / np.maximum(smallest, np.finfo(float).eps * norm)
+        return found
 
     n_out, n_along = _KREISS_GRID
     out = np.log(size) + np.linspace(np.log(1e-6), np.log(10), n_out)[:, None]
@@ -213,23 +270,33 @@ def _kreiss(T: np.ndarray, values: np.ndarray, is_map: bool) -> tuple[float, com
     nearest = own[np.argsort(-(np.abs(values) if is_map else values.real))[:n_along]]
     along = np.unique(np.concatenate([np.linspace(0, high, n_along), nearest]))
     out, along = np.broadcast_arrays(out, along)
-    found = ratio(out, along)
+    found = np.zeros(out.shape)
+    found[::_EVERY] = ratio(out[::_EVERY], along[::_EVERY])
+    rest = np.arange(n_out) % _EVERY > 0
+    found[rest] = ratio(out[rest], along[rest], above=found.max())
     best = np.unravel_index(np.argmax(found), found.shape)
     start = np.array([out[best], along[best]])
-    width = max(high / n_along, 1e-3 * size)
-    simplex = start + np.array([[0, 0], [0.3, 0], [0, width]])
-    refined = minimize(
-        lambda p: -float(ratio(np.asarray(p[0]), np.asarray(p[1]))), start, method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 1e-6, "fatol": 1e-9, "maxiter": 200},
-    )  # fmt: skip
-    if -refined.fun > found[best]:
-        start = refined.x
-    top = max(-float(refined.fun), float(found[best]))
+    width = np.array([np.log(1e7) / (n_out - 1), max(high / n_along, 1e-3 * size)])
+    top, start = _climb(ratio, float(found[best]), start, width)
     if top <= 1 + 1e-9:
         return 1.0, complex(np.inf)
     distance, turn = np.exp(start[0]), abs(start[1])
     turn = 0.0 if turn < 1e-6 * size else turn
     return top, complex((1 + distance) * np.exp(1j * turn) if is_map else distance + 1j * turn)
+
+
+def _climb(ratio: Any, top: float, at: np.ndarray, width: np.ndarray) -> tuple[float, np.ndarray]:
+    """From a point of a coarse grid to the peak, by grids around the best point so far."""
+    around = np.linspace(-1, 1, _CLIMB_GRID)
+    for _ in range(_CLIMBS):
+        first, second = np.meshgrid(at[0] + width[0] * around, at[1] + width[1] * around)
+        values = ratio(first, second, above=top)
+        best = np.unravel_index(np.argmax(values), values.shape)
+        if values[best] > top:
+            top, at = float(values[best]), np.array([first[best], second[best]])
+        inside = np.array([0 < k < _CLIMB_GRID - 1 for k in best[::-1]])
+        width = np.where(inside, 0.4 * width, width)  # at an edge the peak is farther
+    return top, at
 
 
 # ------------------------------------------------------------------------------ the grid

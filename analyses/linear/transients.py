@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 #: The horizon is doubled until the norm is below this, at most so often.
 _DECAYED, _DOUBLINGS = 0.1, 60
+#: First of the times at equal ratios, in inverse norms of J, and how many come to an octave.
+_FIRST, _PER_OCTAVE = 0.02, 8
+#: So many peaks of the sampled norm are refined.
+_N_PEAKS = 5
 #: Largest number of steps of a map that is looked at one by one.
 _MAX_STEPS = 100_000
 
@@ -45,10 +49,12 @@ class TransientGrowth:
         When the maximum is reached.
     upper_bound : float
         No amplification is larger than this within the times, between the sampled ones neither:
-        each may grow at most at the rate of the numerical abscissa until the next.
+        from one to the next, growth is at most that at the rate of the numerical abscissa, and at
+        most that from the start over a step as long. Where it is far above `maximum`, fast
+        oscillations may hide a higher peak: give a `duration`, or more `n_times`.
     is_global : bool
-        Whether the maximum is that over all times: the norm has fallen below 1 by the last, so that
-        later ones cannot exceed the earlier.
+        Whether nothing later can exceed what was looked at: the norm has fallen below 1 by the
+        last of the times.
     initial : ndarray, (n,)
         The state of length 1 that grows most.
     final : ndarray, (n,)
@@ -88,8 +94,9 @@ def transient_growth(
         How far to look (steps for a Map). Default: until all have decayed to a tenth, so that the
         maximum is the global one. Needed where the system is not stable.
     n_times : int
-        Times at which the norm is sampled, default 200; a map is looked at in every step. The
-        maximum is then refined.
+        Equal steps at which the norm is sampled, default 200; times at equal ratios are added down
+        to the fastest that J allows. The highest peaks are then refined. A map is looked at in
+        every step.
     inputs, solver, is_map
         As for `linearise`.
 
@@ -132,24 +139,66 @@ def _of_flow(modes: Linearisation, duration: float | None, n_times: int) -> Tran
     J = modes.jacobian
     if duration is None:
         duration = _horizon(modes)
-    times = np.linspace(0, duration, n_times + 1)
-    step, P = expm(J * times[1]), np.eye(len(J))
-    norms = np.ones(len(times))
-    for k in range(1, len(times)):
+    times, norms = _sampled(J, duration, n_times)
+    best, top = times[np.argmax(norms)], norms.max()
+    for k in _peaks(norms):
+        low, high = times[max(k - 1, 0)], times[min(k + 1, len(times) - 1)]
+        refined = minimize_scalar(
+            lambda t: -np.linalg.norm(expm(J * t), 2), bounds=(low, high), method="bounded",
+            options={"xatol": 1e-6 * (high - low)},
+        )  # fmt: skip
+        if -refined.fun > top:
+            best, top = float(refined.x), -refined.fun
+    bound = _upper_bound(times, norms, modes.numerical_abscissa)
+    return _record(modes, times, norms, float(best), expm(J * best), bound)
+
+
+def _sampled(J: np.ndarray, duration: float, n_times: int) -> tuple[np.ndarray, np.ndarray]:
+    """Norms at equal steps, and at times of equal ratios from the fastest that can happen on.
+
+    Amplification by fast modes is long over at the first of the equal steps if others are slow.
+    """
+    from scipy.linalg import expm
+
+    even = np.linspace(0, duration, n_times + 1)
+    found = {0.0: 1.0}
+    step, P = expm(J * even[1]), np.eye(len(J))
+    for t in even[1:]:
         P = step @ P
-        norms[k] = np.linalg.norm(P, 2)
-    k = int(np.argmax(norms))
-    best = times[k]
-    low, high = times[max(k - 1, 0)], times[min(k + 1, n_times)]
-    refined = minimize_scalar(
-        lambda t: -np.linalg.norm(expm(J * t), 2), bounds=(low, high), method="bounded",
-        options={"xatol": 1e-6 * times[1]},
-    )  # fmt: skip
-    if -refined.fun > norms[k]:
-        best = float(refined.x)
-    rate = max(modes.numerical_abscissa, 0.0)
-    bound = float(norms[:-1].max() * np.exp(min(rate * times[1], 700.0)))
-    return _record(modes, times, norms, float(best), expm(J * best), max(bound, norms[-1]))
+        found[float(t)] = float(np.linalg.norm(P, 2))
+    first = _FIRST / max(float(np.linalg.norm(J, 2)), 1e-300)
+    for t in first * 2.0 ** (np.arange(_PER_OCTAVE) / _PER_OCTAVE):
+        P = expm(J * t)
+        while t < even[1] * n_times / _PER_OCTAVE:  # from there on equal steps are nearer
+            if t < duration:
+                found.setdefault(float(t), float(np.linalg.norm(P, 2)))
+            P, t = P @ P, 2 * t
+    times = np.array(sorted(found))
+    return times, np.array([found[t] for t in times])
+
+
+def _peaks(norms: np.ndarray) -> np.ndarray:
+    """The highest of the samples that are above their neighbours."""
+    padded = np.concatenate([[-np.inf], norms, [-np.inf]])
+    above = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] >= padded[2:]))
+    return above[np.argsort(-norms[above], kind="stable")[:_N_PEAKS]]
+
+
+def _upper_bound(times: np.ndarray, norms: np.ndarray, numerical_abscissa: float) -> float:
+    """No amplification is larger, between the samples neither.
+
+    Within the step h after t it is at most ``|exp(J t)|`` times the largest up to h, which is at
+    most exp(h numerical abscissa), and for large h bounded by what has been found for the times up
+    to h.
+    """
+    rate, highest = max(numerical_abscissa, 0.0), np.ones(len(times))
+    for k, h in enumerate(np.diff(times), start=1):
+        growth = np.exp(min(rate * h, 700.0))
+        known = int(np.searchsorted(times[:k], h))  # times[known] >= h
+        if known < k:
+            growth = min(growth, highest[known])
+        highest[k] = max(highest[k - 1], norms[k], norms[k - 1] * growth)
+    return float(highest[-1])
 
 
 def _horizon(modes: Linearisation) -> float:

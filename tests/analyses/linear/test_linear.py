@@ -27,6 +27,13 @@ def test_modes_of_a_rotation_and_a_decay():
     assert found.eigenvector_condition == pytest.approx(1)
 
 
+def test_modes_that_neither_decay_nor_grow_last_for_ever():
+    assert_array_equal(linearise(np.diag([0.0, -2.0])).timescales, [np.inf, 0.5])
+    of_map = linearise(np.diag([-1.0, 0.5, 0.0]), is_map=True).timescales
+    assert_allclose(of_map, [np.inf, 1 / np.log(2), 0])
+    assert linearise([[2.0]]).timescales == -0.5
+
+
 def test_left_and_right_eigenvectors_are_dual_and_make_the_matrix():
     J = np.random.default_rng(0).normal(size=(30, 30)) / np.sqrt(30)
     found = linearise(J)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.linalg import expm
+from scipy.linalg import block_diag, expm
 
 import neurodyn as nd
 from neurodyn.analyses import transient_growth
@@ -33,6 +33,32 @@ def test_initial_state_becomes_the_final_one():
     times = np.linspace(0, 3 * found.times[-1], 3001)
     fine = max(np.linalg.norm(expm(J*t), 2) for t in times[::5])
     assert fine <= found.maximum * (1 + 1e-9) and found.maximum > 2
+
+
+def test_a_fast_transient_beside_a_slow_mode_is_seen():
+    """`-1000` fed by w peaks at w/(1000 e) after 1 ms; the slow mode needs the horizon of hours."""
+    fast = np.array([[-1000.0, 1e5], [0.0, -1000.0]])
+    alone = transient_growth(fast)
+    beside = transient_growth(block_diag(-1e-3, fast))
+    assert beside.times[-1] > 1000
+    assert_allclose([beside.maximum, beside.time], [alone.maximum, alone.time], rtol=1e-4)
+    # growth at the numerical abscissa from one equal step to the next alone: 1e304
+    assert beside.maximum <= beside.upper_bound < 1e3 * beside.maximum
+
+
+def test_the_first_of_many_turns_is_the_largest():
+    """exp(J t) = exp(-d t) (cos, a sin; -sin/a, cos) with a = 10: near a at a quarter turn."""
+    d, a, omega = 0.01, 10.0, 10.0
+    found = transient_growth([[-d, omega * a], [-omega / a, -d]])
+    t = np.linspace(0, 1, 20001)
+    c, s = np.cos(omega * t), np.sin(omega * t)
+    # of a 2 x 2 matrix with determinant 1 and Frobenius norm F: s + 1/s = sqrt(F**2 + 2)
+    F = np.sqrt(2 * c**2 + (a**2 + a**-2) * s**2 + 2)
+    exact = (np.exp(-d * t) * (F + np.sqrt(np.maximum(F**2 - 4, 0))) / 2).max()
+    assert_allclose(found.maximum, exact, rtol=1e-6)
+    assert found.time < 0.2
+    # growth at the numerical abscissa from one equal step to the next alone: 1e86
+    assert found.maximum <= found.upper_bound < 1e3 * found.maximum
 
 
 def test_a_normal_system_never_grows():
