@@ -21,6 +21,7 @@ from neurodyn.plot.geometry import (
     memory_function,
     similarity,
 )
+from neurodyn.plot.learning import stability_gap
 from neurodyn.plot.linear import (
     linear_response,
     power_spectrum,
@@ -69,6 +70,7 @@ __all__ = [
     "raster_with_rate",
     "similarity",
     "spectrum",
+    "stability_gap",
     "sweep_curves",
     "sweep_map",
     "theory_comparison",
