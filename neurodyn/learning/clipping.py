@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +55,18 @@ class ClipValue:
 
     def __call__(self, gradients: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: np.clip(g, -self.limit, self.limit) for name, g in gradients.items()}
+
+
+def checked_clip(clip: Any) -> Callable | None:
+    """What `train` is given as `clip`: a number is the limit of `ClipNorm`."""
+    if isinstance(clip, Real):
+        return ClipNorm(clip if isinstance(clip, bool) else float(clip))
+    if clip is not None and not callable(clip):
+        raise TypeError(
+            "`clip` must be the largest norm, a number, or a function of gradients such as "
+            f"nd.learning.ClipValue(1.0); got {clip!r}"
+        )
+    return clip
 
 
 def _check(limit) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurodyn._arrays import checked_count
 from neurodyn._blas import one_blas_thread
-from neurodyn.learning.losses import LossFunction
+from neurodyn.learning.losses import LossFunction, value_and_cotangents
 from neurodyn.learning.unrolled import Unrolled
 from neurodyn.simulation.arguments import as_signals, broadcast_state, root_seed
 from neurodyn.simulation.preparation import INITIAL, NOISE, SIGNAL
@@ -132,19 +132,14 @@ def bptt(
     >>> bool(np.isclose(found["E.x"][0, 0], 2 * x * (0.9 + 0.05 / np.cosh(1) ** 2)))
     True
     """
-    names = getattr(loss, "record", None) if record is None else record
-    if not callable(loss) or not names:
-        raise ValueError(
-            "`loss` must be a function of what is recorded, with the names of that in `record=`; "
-            f"got {loss!r} and record={record!r}"
-        )
+    names = needed_by(loss, record)
     signals = as_signals(network, inputs)
     n_trials = trial_count(trials, signals, initial)
     unrolled = Unrolled(
         network,
         solver,
         duration,
-        record=tuple(names),
+        record=names,
         trainable=trainable,
         trials=n_trials,
         every=every,
@@ -158,23 +153,31 @@ def bptt(
     return gradients_of(unrolled, loss, signals, initial, rng)
 
 
+def needed_by(loss: LossFunction, record: Sequence[str] | None) -> Sequence[str]:
+    """Names of what a loss needs: those that are said, or its own."""
+    names = getattr(loss, "record", None) if record is None else record
+    if not callable(loss) or not names:
+        raise ValueError(
+            "`loss` must be a function of what is recorded, with the names of that in `record=`; "
+            f"got {loss!r} and record={record!r}"
+        )
+    return names
+
+
 def gradients_of(unrolled: Unrolled, loss: LossFunction, inputs, initial, rng) -> Gradients:
     """The same of a network that is unrolled already, with its current values."""
     with one_blas_thread():
         run_forward(unrolled, inputs, initial, rng)
-        value, cotangents = loss(unrolled.recorded)
+        value, cotangents = value_and_cotangents(loss, unrolled.recorded)
         if not np.isfinite(value):
             raise FloatingPointError(_not_finite(unrolled, value))
         unrolled.backward(checked_cotangents(unrolled, cotangents))
         gradients = unrolled.gradients()
     for name, gradient in gradients.items():
         if not np.isfinite(gradient).all():
-            raise FloatingPointError(
-                f"the gradient of `{name}` is not finite, though the loss, {value:g}, is: it grew "
-                "on its way back. Try `truncate=`, a shorter run, or weights of a smaller gain"
-            )
+            raise FloatingPointError(why_not_finite(name, value, cotangents))
     return Gradients(
-        float(value),
+        value,
         gradients,
         unrolled.recorded,
         unrolled.final_state(),
@@ -207,11 +210,6 @@ def run_forward(
 
 def checked_cotangents(unrolled: Unrolled, cotangents) -> dict[str, np.ndarray]:
     """What a loss returned, checked to fit what was recorded."""
-    if not isinstance(cotangents, Mapping):
-        raise TypeError(
-            "`loss` must return (value, cotangents) with a dict of arrays by name; got "
-            f"{type(cotangents).__name__}"
-        )
     found = {}
     for name, values in cotangents.items():
         if name not in unrolled.recorded:
@@ -227,6 +225,22 @@ def checked_cotangents(unrolled: Unrolled, cotangents) -> dict[str, np.ndarray]:
             )
         found[name] = values
     return found
+
+
+def why_not_finite(key: str, loss: float, cotangents: Mapping[str, np.ndarray]) -> str:
+    """What is to be said of a gradient that is not finite."""
+    for name, values in cotangents.items():
+        if not np.isfinite(values).all():
+            place = [int(k) for k in np.argwhere(~np.isfinite(values))[0]]
+            return (
+                f"the gradient of `{key}` is not finite, because the cotangent of `{name}` that "
+                f"the loss returned is {np.asarray(values)[tuple(place)]} at [trial, sample, unit] "
+                f"= {place}: look at the derivatives in `loss` itself"
+            )
+    return (
+        f"the gradient of `{key}` is not finite, though the loss, {loss:g}, is: it grew on its way "
+        "back. Try `truncate=`, a shorter run, or weights of a smaller gain"
+    )
 
 
 def _not_finite(unrolled: Unrolled, value) -> str:

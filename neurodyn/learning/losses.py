@@ -34,6 +34,11 @@ class Loss:
     def __add__(self, other: Any) -> Loss:
         return WeightedSum((self, other), (1.0, 1.0)) if callable(other) else NotImplemented
 
+    def __radd__(self, other: Any) -> Loss:
+        if isinstance(other, int) and other == 0:  # where `sum` begins
+            return self
+        return WeightedSum((other, self), (1.0, 1.0)) if callable(other) else NotImplemented
+
     def __mul__(self, factor: float) -> Loss:
         return WeightedSum((self,), (float(factor),))
 
@@ -51,7 +56,7 @@ class WeightedSum(Loss):
     def __call__(self, recorded: Recorded) -> tuple[float, dict[str, np.ndarray]]:
         total, cotangents = 0.0, {}
         for loss, factor in zip(self.losses, self.factors, strict=True):
-            value, found = loss(recorded)
+            value, found = value_and_cotangents(loss, recorded)
             total += factor * value
             for name, cotangent in found.items():
                 scaled = factor * np.asarray(cotangent)
@@ -137,11 +142,41 @@ class CrossEntropy(Loss):
         return value, {variable: cotangent * (weights / total).astype(y.dtype, copy=False)}
 
 
+def value_and_cotangents(loss: LossFunction, recorded: Recorded) -> tuple[float, Mapping]:
+    """What a loss says of a run, checked to be a number and a dict.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, with what a loss returns.
+    """
+    found = loss(recorded)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise TypeError(
+            "`loss` must return (value, cotangents), a number and its derivatives in a dict of "
+            f"arrays by name; got {type(found).__name__}"
+        )
+    value, cotangents = found
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+        shape = f" of shape {np.shape(value)}" if np.ndim(value) else ""
+        raise TypeError(
+            f"`loss` must return one number as its value; got {type(value).__name__}{shape}"
+        )
+    if not isinstance(cotangents, Mapping):
+        raise TypeError(
+            "`loss` must return (value, cotangents) with a dict of arrays by name; got "
+            f"{type(cotangents).__name__}"
+        )
+    return float(value), cotangents
+
+
 def _checked_mask(mask) -> np.ndarray | None:
     if mask is None:
         return None
     array = np.asarray(mask)
     array = array.astype(float) if array.dtype.kind == "b" else real_numbers(mask, "mask")
+    if not array.size:
+        raise ValueError(f"`mask` must have a weight for each sample; got shape {array.shape}")
     if array.ndim not in (1, 2, 3) or array.min() < 0 or not array.any():
         raise ValueError(
             "`mask` must be weights (sample,), (trial, sample) or (trial, sample, unit), not "

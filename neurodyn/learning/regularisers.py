@@ -37,6 +37,8 @@ class Penalty:
 
     def __post_init__(self):
         _check_strength(self.strength)
+        if isinstance(self.on, str):
+            raise TypeError(f"`on` must be a list of names, [{self.on!r}]; got {self.on!r}")
 
     def __call__(self, values: Arrays) -> tuple[float, dict[str, np.ndarray]]:
         """Its value and its gradients by the values."""
@@ -247,6 +249,29 @@ class VanishingGradient:
         by_v = (2 * excess / (before * after))[:, None] * v
         gradient = (self.strength * self.leak / n) * (d.T @ (slopes * by_v))
         return self.strength * float((excess**2).sum()) / n, gradient
+
+
+def penalty_of(term: Callable, values: Arrays) -> tuple[float, dict[str, np.ndarray]]:
+    """What a penalty, of ours or of a user, says of values, checked to fit them."""
+    found = term(dict(values))
+    if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], Mapping):
+        raise TypeError(
+            "`regularise`: a function of the values must return (value, gradients), a number and a "
+            f"dict of arrays by name; {term!r} returned {type(found).__name__}"
+        )
+    value, gradients = float(found[0]), dict(found[1])
+    for name, gradient in gradients.items():
+        if name not in values:
+            raise ValueError(
+                f"`regularise`: {term!r} returned a gradient of `{name}`, which is not trained"
+                f"{suggestion(name, values) or '.'} Trained are {listed(values)}."
+            )
+        if np.shape(gradient) != values[name].shape:
+            raise ValueError(
+                f"`regularise`: {term!r} returned a gradient of `{name}` of shape "
+                f"{np.shape(gradient)}; it must have that of the value, {values[name].shape}"
+            )
+    return value, gradients
 
 
 def _check_strength(strength) -> None:

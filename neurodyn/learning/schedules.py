@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from neurodyn._arrays import checked_count
@@ -22,14 +23,14 @@ class Schedule:
         raise NotImplementedError
 
     def __mul__(self, other: Any) -> Schedule:
-        if isinstance(other, (int, float)):
-            other = Constant(other)
+        other = Constant(other) if isinstance(other, (int, float)) else other
         return Product(self, other) if callable(other) else NotImplemented
 
     __rmul__ = __mul__
 
-    def then(self, other: Callable[[int], float], at: int) -> Schedule:
+    def then(self, other: Callable[[int], float] | float, at: int) -> Schedule:
         """This schedule before step `at`, and from there `other`, which sees ``step - at``."""
+        other = Constant(other) if isinstance(other, (int, float)) else other
         return Then(self, other, checked_count(at, "at"))
 
 
@@ -127,6 +128,18 @@ class LinearWarmUp(Schedule):
 
     def __call__(self, step: int) -> float:
         return min((step + 1) / self.steps, 1.0)
+
+
+def factor_at(schedule: Callable[[int], float], step: int) -> float:
+    """The factor of a step, checked."""
+    factor = schedule(step)
+    good = isinstance(factor, Real) and not isinstance(factor, bool)
+    if not good or not 0 <= factor < math.inf:
+        raise ValueError(
+            "`schedule` must give a factor on the learning rate, a finite number of at least 0; "
+            f"at step {step} it gave {factor!r}"
+        )
+    return float(factor)
 
 
 def _check_factor(value, name: str) -> None:

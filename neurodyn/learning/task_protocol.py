@@ -100,7 +100,9 @@ class TrialBatch:
                 raise ValueError(
                     f"{name} has (trial, time) = {shape}, but {first[0]} has {first[1]}"
                 )
-        self._put(shape=first[1])
+        if 0 in first[1]:
+            raise ValueError(f"{first[0]} is empty: (trial, time) = {first[1]}")
+        self._put(shape=first[1], initial=self._checked_initial())
         self._put(mask=self._checked_masks())
 
     def _put(self, **values: Any) -> None:
@@ -149,10 +151,15 @@ class TrialBatch:
             found[name] = array
         return found
 
+    def _checked_initial(self) -> dict[str, np.ndarray] | None:
+        if self.initial is None:
+            return None
+        return {n: real_numbers(v, f"initial[{n!r}]") for n, v in self.initial.items()}
+
     def _checked_masks(self) -> dict[str, np.ndarray]:
         """A mask by the name of each target that has one."""
-        masks = self.mask if isinstance(self.mask, Mapping) else dict.fromkeys(
-            self.targets, self.mask
+        masks = (
+            self.mask if isinstance(self.mask, Mapping) else dict.fromkeys(self.targets, self.mask)
         )
         found = {}
         for name, mask in masks.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurodyn._arrays import checked_count
+from neurodyn._arrays import checked_count, checked_number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,7 +74,9 @@ class StepReport:
 
 
 class TrainingDiverged(FloatingPointError):
-    """A loss, a gradient or a value is not finite, or no network can have the value.
+    """A loss, of a step or an evaluation, a penalty, a gradient or a value is not finite.
+
+    Or no network can have a value, a time constant that is not positive for example.
 
     Attributes
     ----------
@@ -128,9 +130,14 @@ class EarlyStopping:
             raise ValueError("`EarlyStopping` needs `patience` or `target`")
         if self.patience is not None:
             checked_count(self.patience, "patience")
+        if self.target is not None:
+            checked_number(self.target, "target")
+        checked_number(self.min_change, "min_change", 0.0)
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """Whether a value is better than the best before."""
+        """Whether a value is better than the best before; NaN never is."""
+        if np.isnan(value):
+            return False
         if best is None:
             return True
         gain = value - best if self.maximise else best - value

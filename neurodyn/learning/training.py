@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurodyn._arrays import checked_count
-from neurodyn.learning.clipping import ClipNorm
+from neurodyn.learning.clipping import checked_clip
+from neurodyn.learning.losses import Loss
 from neurodyn.learning.online.rules import BPTT, GradientRule
 from neurodyn.learning.optimisers import Optimiser
 from neurodyn.learning.parametrisations import Parametrisation
@@ -111,7 +112,8 @@ def train(
         Each is called after every step with a `StepReport`; training stops if one returns True.
     checkpoint : path-like, optional
         A file that is replaced every `checkpoint_every` steps and at the end. If it is there
-        already, training goes on from it, and ends with the same bytes as an unbroken one.
+        already, training goes on from it, and ends with the same bytes as an unbroken one; one of
+        another task, network or setting is refused.
     checkpoint_every : int
         Default 100.
     progress : bool
@@ -171,6 +173,19 @@ def train(
         )
     if gradient is not None and not isinstance(gradient, GradientRule):
         raise TypeError(f"`gradient` must be a rule such as nd.learning.EProp(); got {gradient!r}")
+    if isinstance(loss, Loss):
+        raise TypeError(
+            "`loss` is called with a batch and must give the loss of that batch: "
+            "loss=lambda batch: nd.learning.MeanSquaredError('out.y', batch.targets['out.y']); got "
+            f"a {type(loss).__name__} itself. One that does not depend on the batch: "
+            "loss=lambda batch: that"
+        )
+    if schedule is not None and not callable(schedule):
+        raise TypeError(
+            "`schedule` must be a function of the step, such as nd.learning.Cosine(2000); got "
+            f"{schedule!r}"
+        )
+    _check_lists(record=record, regularise=regularise, callbacks=callbacks)
     batch = checked_count(batch, "batch")
     values = TrainedValues(network, trainable, parametrise)
     _check_regularisers(regularise, values)
@@ -187,7 +202,7 @@ def train(
         loss=loss,
         connect=dict(connect or {}),
         regularise=tuple(regularise),
-        clip=ClipNorm(clip) if isinstance(clip, (int, float)) else clip,
+        clip=checked_clip(clip),
         schedule=schedule,
         evaluate_every=evaluate_every and checked_count(evaluate_every, "evaluate_every"),
         evaluate_batch=batch if evaluate_batch is None else checked_count(
@@ -211,14 +226,21 @@ def train(
 
 def _checked_path(path) -> Path:
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"`checkpoint` must be a file, and this is a folder: {path}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"`checkpoint` is in a folder that does not exist: {path.parent}")
     return path
 
 
+def _check_lists(**given: Any) -> None:
+    """One where a list is wanted would fail later, and name something else."""
+    for name, value in given.items():
+        if isinstance(value, str) or callable(value) or not isinstance(value, Iterable):
+            raise TypeError(f"`{name}` must be a list; got {value!r}. One alone: [{value!r}]")
+
+
 def _check_regularisers(regularise, values: TrainedValues) -> None:
-    if callable(regularise):
-        raise TypeError("`regularise` must be a list; got one regulariser")
     for term in regularise:
         if isinstance(term, VanishingGradient):
             if term.coupling not in values.keys:

@@ -13,10 +13,11 @@ import numpy as np
 from neurodyn._archives import read_archive, write_archive
 from neurodyn._blas import one_blas_thread
 from neurodyn.learning.clipping import global_norm
-from neurodyn.learning.gradients import checked_cotangents, run_forward
-from neurodyn.learning.losses import Loss
+from neurodyn.learning.gradients import checked_cotangents, run_forward, why_not_finite
+from neurodyn.learning.losses import Loss, WeightedSum, value_and_cotangents
 from neurodyn.learning.online.rules import BPTT, GradientRule
-from neurodyn.learning.regularisers import VanishingGradient
+from neurodyn.learning.regularisers import VanishingGradient, penalty_of
+from neurodyn.learning.schedules import factor_at
 from neurodyn.learning.task_protocol import TrialBatch
 from neurodyn.learning.trained import EarlyStopping, StepReport, Trained, TrainingDiverged
 from neurodyn.learning.trained_values import TrainedValues
@@ -73,6 +74,7 @@ class TrainingRun:
         self.columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.evaluations: dict[str, list[float]] = {"evaluated_at": []}
         self._unrolled: dict[tuple, Unrolled] = {}
+        self._cotangents: Mapping[str, np.ndarray] = {}  # of the last step, for messages
         self.activity = [r for r in self.regularise if isinstance(r, Loss)]
         self.vanishing = [r for r in self.regularise if isinstance(r, VanishingGradient)]
         apart = (*self.activity, *self.vanishing)
@@ -101,6 +103,7 @@ class TrainingRun:
                     reason = self._stopped() or ""
                 if self.checkpoint is not None and self.done % self.checkpoint_every == 0:
                     self._save()
+        self._check_values(self.values.values(self.raw), self.done)
         if self.checkpoint is not None:
             self._save()
         if reason == "interrupted" and raise_interrupts.get():
@@ -130,7 +133,7 @@ class TrainingRun:
             raw_gradients = self.clip(raw_gradients)
         rate = self.optimiser.learning_rate
         if self.schedule is not None:
-            rate = rate * self.schedule(step)
+            rate = rate * factor_at(self.schedule, step)
         self.raw, self.state = self.optimiser.update(self.raw, raw_gradients, self.state, rate)
         self.done += 1
         for name, value in zip(COLUMNS, (loss, penalty, norm, rate), strict=True):
@@ -146,7 +149,7 @@ class TrainingRun:
         """Loss, penalty and gradients by the values."""
         unrolled, loss = self._ready(batch, values, training=True)
         run_forward(unrolled, batch.inputs, self._initial(batch, values), self._seed(_RUN, step))
-        loss_value, cotangents = loss(unrolled.recorded)
+        loss_value, cotangents = value_and_cotangents(loss, unrolled.recorded)
         if not np.isfinite(loss_value):
             self._diverged_loss(loss_value, values, step)
         unrolled.n_updates = step
@@ -160,8 +163,8 @@ class TrainingRun:
             gradients[one.key] = np.asarray(gradient, self.values.start[one.key].dtype)
         penalty = 0.0
         for term in self.penalties:
-            value, terms = term({key: values[key] for key in self.values.keys})
-            penalty += float(value)
+            value, terms = penalty_of(term, values)
+            penalty += value
             for key, gradient in terms.items():
                 gradients[key] = gradients[key] + gradient
         for term in self.vanishing:
@@ -170,7 +173,10 @@ class TrainingRun:
             )
             penalty += value
             gradients[term.coupling] = gradients[term.coupling] + gradient
-        return float(loss_value), penalty, gradients
+        if not np.isfinite(penalty):
+            self._diverged(f"the penalty of `regularise` is {penalty}", step, None)
+        self._cotangents = cotangents
+        return loss_value, penalty, gradients
 
     def _initial(self, batch: TrialBatch, values) -> dict[str, np.ndarray]:
         return {**(batch.initial or {}), **self.values.states(values)}
@@ -186,9 +192,7 @@ class TrainingRun:
         generator = np.random.Generator(np.random.PCG64(self._seed(purpose, step)))
         batch = self.task.batch(generator, trials)
         if not isinstance(batch, TrialBatch):
-            raise TypeError(
-                f"`task.batch` must return a TrialBatch; got {type(batch).__name__}"
-            )
+            raise TypeError(f"`task.batch` must return a TrialBatch; got {type(batch).__name__}")
         self._own = batch
         return batch.connected(self.connect) if self.connect else batch
 
@@ -209,7 +213,7 @@ class TrainingRun:
         # evaluations record the same, so that no other code need be compiled for them
         names += [name for term in (*self.activity, *self.vanishing) for name in term.record]
         for term in self.activity if regularised else ():
-            loss = _both(loss, term)
+            loss = WeightedSum((loss, term), (1.0, 1.0))
         return loss, tuple(dict.fromkeys(names))
 
     def _ready(self, batch: TrialBatch, values, training: bool):
@@ -280,7 +284,10 @@ class TrainingRun:
         unrolled, loss = self._ready(batch, values, training=False)
         initial = self._initial(batch, values)
         recorded = run_forward(unrolled, batch.inputs, initial, self._seed(_EVALUATION, 1))
-        found = {"evaluation_loss": float(loss(recorded)[0])}
+        value, _ = value_and_cotangents(loss, recorded)
+        if not np.isfinite(value):
+            self._diverged(f"the loss of the evaluation is {value}", self.done, None)
+        found = {"evaluation_loss": value}
         metrics = getattr(self.task, "metrics", None)
         if callable(metrics):
             back = {name: of_task for of_task, name in self.connect.items()}
@@ -316,13 +323,7 @@ class TrainingRun:
     def _check_finite(self, gradients, loss: float, step: int) -> None:
         for key, gradient in gradients.items():
             if not np.isfinite(gradient).all():
-                self._diverged(
-                    f"the gradient of `{key}` is not finite, though the loss, {loss:g}, is: it "
-                    "grew on its way back. Try `truncate=`, shorter trials, or weights of a "
-                    "smaller gain",
-                    step,
-                    key,
-                )
+                self._diverged(why_not_finite(key, loss, self._cotangents), step, key)
 
     def _diverged_loss(self, loss: float, values, step: int) -> None:
         before = self.values.values(self.good)
@@ -372,6 +373,8 @@ class TrainingRun:
         """What a training must have in common with one that goes on from it."""
         return {
             "network": repr(self.values.network),
+            "task": describe(self.task),
+            "connect": dict(self.connect),
             "trainable": list(self.values.keys),
             "initial": describe(self.values.start),
             "parametrise": {k: describe(p) for k, p in self.values.parametrisations.items()},
@@ -422,20 +425,6 @@ class TrainingRun:
         self.done, self.best = about["step"], about["best"]
         self.columns = {n: a.tolist() for n, a in part("column").items()}
         self.evaluations = {n: a.tolist() for n, a in part("evaluation").items()}
-
-
-def _both(loss: Callable, term: Loss) -> Callable:
-    """The sum of two losses, of which the first may be any function."""
-
-    def total(recorded):
-        value, cotangents = loss(recorded)
-        more, others = term(recorded)
-        found = dict(cotangents)
-        for name, cotangent in others.items():
-            found[name] = found[name] + cotangent if name in found else cotangent
-        return value + more, found
-
-    return total
 
 
 class _bar:

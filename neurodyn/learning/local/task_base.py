@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from neurodyn._arrays import checked_count
-from neurodyn.learning.clipping import ClipNorm
+from neurodyn.learning.clipping import checked_clip
 from neurodyn.learning.gradients import run_forward
 from neurodyn.learning.optimisers import Optimiser
 from neurodyn.learning.task_protocol import Task, TrialBatch
@@ -143,7 +143,7 @@ class TaskRule(BaseEstimator):
             solver=self.solver,
             loss=self.loss,
             connect=dict(self.connect or {}),
-            clip=ClipNorm(self.clip) if isinstance(self.clip, (int, float)) else self.clip,
+            clip=checked_clip(self.clip),
             schedule=self.schedule,
             options={"memory": None},
         )

@@ -9,8 +9,9 @@ import numpy as np
 
 from neurodyn._arrays import checked_count
 from neurodyn._blas import one_blas_thread
-from neurodyn.learning.clipping import ClipNorm
+from neurodyn.learning.clipping import checked_clip
 from neurodyn.learning.gradients import checked_cotangents, initial_state
+from neurodyn.learning.losses import value_and_cotangents
 from neurodyn.learning.online.carriers import NEVER
 from neurodyn.learning.online.rules import OnlineRule
 from neurodyn.learning.online.unrolled_online import OnlineUnrolled
@@ -129,7 +130,7 @@ class OnlineLearner:
             memory=memory,
         )
         self.optimiser = optimiser
-        self.clip = ClipNorm(clip) if isinstance(clip, (int, float)) else clip
+        self.clip = checked_clip(clip)
         self._raw = dict(self._trained.initial)
         self._optimiser_state = optimiser.initial_state(self._raw)
         self.n_updates = 0
@@ -259,7 +260,7 @@ class OnlineLearner:
             raise RuntimeError("nothing has been recorded yet: call `step` first")
         unrolled = self._unrolled
         if callable(loss):
-            value, cotangents = loss(self.recorded)
+            value, cotangents = value_and_cotangents(loss, self.recorded)
             if not np.isfinite(value):
                 raise FloatingPointError(f"the loss is {value} after step {self.n_steps}")
         else:

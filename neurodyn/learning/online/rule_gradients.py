@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neurodyn._arrays import checked_count
-from neurodyn.learning.gradients import Gradients, gradients_of, trial_count
+from neurodyn.learning.gradients import Gradients, gradients_of, needed_by, trial_count
 from neurodyn.learning.losses import LossFunction
 from neurodyn.learning.online.rules import GradientRule
 from neurodyn.simulation.arguments import as_signals
@@ -74,18 +74,12 @@ def find_gradients(
     """
     if not isinstance(rule, GradientRule):
         raise TypeError(f"`rule` must be one such as nd.learning.EProp(); got {rule!r}")
-    names = getattr(loss, "record", None) if record is None else record
-    if not callable(loss) or not names:
-        raise ValueError(
-            "`loss` must be a function of what is recorded, with the names of that in `record=`; "
-            f"got {loss!r} and record={record!r}"
-        )
     signals = as_signals(network, inputs)
     unrolled = rule.unroll(
         network,
         solver,
         duration,
-        record=tuple(names),
+        record=needed_by(loss, record),
         trainable=trainable,
         trials=trial_count(trials, signals, initial),
         every=every,

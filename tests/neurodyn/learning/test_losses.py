@@ -52,6 +52,16 @@ def test_sums_of_losses():
     assert check_cotangents(both) == pytest.approx(wanted)
 
 
+def test_python_adds_up_lists_of_losses_and_functions():
+    first, second = MeanSquaredError("o.y", TARGET), CrossEntropy("o.y", CLASSES)
+    wanted = (first + second)({"o.y": Y})
+    for found in (sum([first, second]), (lambda recorded: first(recorded)) + second):
+        value, cotangents = found({"o.y": Y})
+        assert value == wanted[0]
+        np.testing.assert_array_equal(cotangents["o.y"], wanted[1]["o.y"])
+    assert sum([first, second]).record == ("o.y",)
+
+
 def test_single_precision_stays_single():
     recorded = {"o.y": Y.astype(np.float32)}
     for loss in (MeanSquaredError("o.y", TARGET), MeanSquaredError("o.y", 0.0, [0, 1, 1, 0]),
@@ -62,6 +72,10 @@ def test_single_precision_stays_single():
 @pytest.mark.parametrize(
     "make, message",
     [
+        (
+            lambda: MeanSquaredError("o.y", TARGET, []),
+            r"a weight for each sample; got shape \(0,\)",
+        ),
         (lambda: MeanSquaredError("o.y", np.zeros((3, 5, 5))), r"`target` has shape \(3, 5, 5\)"),
         (lambda: MeanSquaredError("o.y", 0.0, [0, 0, 0, 0]), "`mask` must be weights"),
         (lambda: MeanSquaredError("o.y", 0.0, [1, -1, 0, 0]), "`mask` must be weights"),

@@ -179,6 +179,7 @@ def test_schedules_multiply_and_follow_one_another():
     assert [both(k) for k in range(4)] == pytest.approx([0.5, 0.5, 0.375, 0.25])
     later = Constant().then(Exponential(0.5), at=3)
     assert [later(k) for k in (0, 2, 3, 4, 5)] == [1, 1, 1, 0.5, 0.25]
+    assert [Exponential(0.5).then(0.125, at=2)(k) for k in range(4)] == [1, 0.5, 0.125, 0.125]
 
 
 def test_clipping_by_norm_scales_all_and_by_value_cuts_each():

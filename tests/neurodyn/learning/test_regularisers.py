@@ -105,3 +105,8 @@ def test_pascanus_term_is_zero_for_an_orthogonal_linear_network_and_without_grad
 def test_regularisers_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_one_name_is_not_taken_for_a_list():
+    with pytest.raises(TypeError, match=r"`on` must be a list of names, \['E.r->E.I'\]"):
+        L2(1.0, on="E.r->E.I")

@@ -36,7 +36,10 @@ def test_the_loss_is_the_masked_error_of_numbers(mask):
 def test_classes_make_a_cross_entropy_and_losses_add_up():
     classes = np.random.default_rng(2).integers(0, 3, (3, 5))
     one = batch(targets={"out": batch().targets["out"], "choice": classes})
-    recorded = {"out": np.zeros((3, 5, 1)), "choice": np.random.default_rng(3).normal(size=(3, 5, 3))}
+    recorded = {
+        "out": np.zeros((3, 5, 1)),
+        "choice": np.random.default_rng(3).normal(size=(3, 5, 3)),
+    }
     parts = MeanSquaredError("out", one.targets["out"]) + CrossEntropy("choice", classes)
     assert one.loss()(recorded)[0] == pytest.approx(parts(recorded)[0], rel=1e-14)
 
@@ -67,6 +70,8 @@ def test_anything_with_a_batch_is_a_task():
         ({"mask": np.ones(4)}, r"`mask` must have the shape \(time,\).*got \(4,\)"),
         ({"mask": -np.ones(5)}, "`mask` must not be negative; got -1"),
         ({"mask": {"ot": np.ones(5)}}, "no target; did you mean `out`?"),
+        ({"initial": {"E.x": np.full(6, np.nan)}}, r"`initial\['E.x'\]` must be finite"),
+        ({"inputs": {"stimulus": np.zeros((0, 5, 1))}, "targets": {}}, r"is empty: \(trial, time\) = \(0, 5\)"),
         ({"dt": 0.0}, "`dt` must be a positive time"),
         ({"inputs": {}, "targets": {}}, "needs `inputs` or `targets`"),
     ],

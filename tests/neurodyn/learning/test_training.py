@@ -18,14 +18,12 @@ from neurodyn.learning import (
     EarlyStopping,
     MeanSquaredError,
     Orthogonal,
-    Positive,
     TrainingDiverged,
     TrialBatch,
     VanishingGradient,
     bptt,
     train,
 )
-from neurodyn.learning.regularisers import L1
 from tests.neurodyn.learning.training_cases import NAMES, OPTIONS, Integrator, network, run
 
 
@@ -229,7 +227,9 @@ def test_pascanus_term_sees_the_derivatives_by_the_states():
     value, gradient = term.of_run(W, r, after)
     assert fit.history["penalty"].values[0] == pytest.approx(value, rel=1e-9)
     step = W - weights(fit.network)
-    np.testing.assert_allclose(step, 0.1 * (plain["E.r->E.I_rec"] + gradient), rtol=1e-8, atol=1e-13)
+    np.testing.assert_allclose(
+        step, 0.1 * (plain["E.r->E.I_rec"] + gradient), rtol=1e-8, atol=1e-13
+    )
 
 
 # -- stopping and going on ---------------------------------------------------------------------
@@ -292,6 +292,19 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, name):
         run(4, checkpoint=tmp_path / "t.npz", **change)
 
 
+def test_a_checkpoint_of_another_task_is_refused(tmp_path):
+    class Other(Integrator):
+        pass
+
+    run(2, checkpoint=tmp_path / "t.npz")
+    named = Integrator(("stimulus", "sum"))
+    connect = {"stimulus": "stim.s", "sum": "out.y"}
+    for task, names, what in ((Other(), None, "task"), (named, connect, "connect")):
+        with pytest.raises(ValueError, match=f"of another training, whose `{what}` differs"):
+            train(network(), task, Adam(0.01), steps=2, connect=names,
+                  checkpoint=tmp_path / "t.npz", **OPTIONS)  # fmt: skip
+
+
 def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path):
     path = tmp_path / "t.npz"
     run(2, checkpoint=path)
@@ -303,6 +316,7 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(tmp_path):
 def test_ctrl_c_returns_what_is_there():
     # a shell's background job ignores the signal, and so would its children
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def interrupt(report):
         if report.step == 4:
             signal.raise_signal(signal.SIGINT)
@@ -386,79 +400,3 @@ def test_a_time_constant_that_comes_to_be_negative_stops_with_the_remedy():
               record=["E.r"], regularise=[down])  # fmt: skip
     assert caught.value.parameter == "E.tau"
     assert caught.value.network.populations["E"].parameters["tau"] == 0.05
-
-
-class Wrong(Integrator):
-    def __init__(self, **changes):
-        super().__init__()
-        self.changes = changes
-
-    def batch(self, rng, trials):
-        inputs, targets = np.ones((trials, 5, 1)), np.ones((trials, 5, 1))
-        given = {"inputs": {"stim.s": inputs}, "targets": {"out.y": targets}, "dt": 0.01}
-        return TrialBatch(**{**given, **self.changes})
-
-
-@pytest.mark.parametrize(
-    "changes, message",
-    [
-        ({"trainable": ["E.r->E.I_re"]}, "no coupling `E.r->E.I_re`; did you mean `E.r->E.I_rec`"),
-        ({"trainable": ["E.tua"]}, "`E` has no `tua`; did you mean `tau`"),
-        ({"trainable": ["stim.s"]}, "`stim.s` is an input, which the task gives"),
-        ({"trainable": "E.tau"}, "`trainable` must be a list"),
-        ({"steps": 0}, "`steps` must be an integer of at least 1; got 0"),
-        ({"batch": 0}, "`batch` must be an integer of at least 1; got 0"),
-        ({"parametrise": {"E.ta": Positive()}}, "`parametrise`: `E.ta` is not trained; did you mean `E.tau`"),
-        ({"parametrise": {"E.b": Positive()}}, r"`parametrise\['E.b'\]`: the value breaks the constraint Positive"),
-        ({"regularise": [L1(1.0, on=["E.bb"])]}, "`E.bb` is not trained; did you mean `E.b`"),
-        ({"regularise": [VanishingGradient("a->b", 1.0)]}, "`a->b`, which is not trained"),
-        ({"clip": -1.0}, "`limit` must be positive"),
-        ({"early_stopping": EarlyStopping(patience=1), "evaluate_every": None}, "`early_stopping` needs `evaluate_every`"),
-        ({"early_stopping": EarlyStopping("corelation", patience=1)}, "not evaluated; did you mean `correlation`"),
-        ({"connect": {"stim": "stim.s"}}, "`connect`: the task has no input or target `stim`"),
-        ({"solver": nd.Euler(dt=0.005)}, "the solver has dt = 0.005 s, but the task's steps are of 0.01 s"),
-    ],
-)  # fmt: skip
-def test_arguments_that_make_no_sense_are_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        run(**{"steps": 2, **changes})
-
-
-@pytest.mark.parametrize(
-    "task, message",
-    [
-        (Wrong(targets={"out.y": np.ones((4, 5, 3))}), r"the targets of `out.y` have 3 units, shape \(4, 5, 3\), but the population `out` has 1"),
-        (Wrong(inputs={"stim.s": np.ones((4, 5, 4))}), "the inputs of `stim.s` have 4 units"),
-        (Wrong(inputs={"stimulus": np.ones((4, 5, 1))}), "the name `stimulus`.*`connect=`"),
-        (Wrong(targets={"out.z": np.ones((4, 5, 1))}), "`out` has no `z`"),
-        (Wrong(initial={"E.x": np.zeros(6)}), "the task gives `E.x` its initial values"),
-        (Wrong(targets={}), "no `targets`"),
-    ],
-)  # fmt: skip
-def test_a_task_that_does_not_fit_the_network_is_refused(task, message):
-    with pytest.raises(ValueError, match=message):
-        train(network(), task, Adam(0.01), steps=2, **OPTIONS)
-
-
-def test_a_mask_that_hides_everything_is_refused():
-    with pytest.raises(ValueError, match="`mask` hides everything"):
-        train(network(), Wrong(mask=np.zeros(5)), Adam(0.01), steps=2, **OPTIONS)
-
-
-def test_random_initial_states_cannot_be_trained():
-    net = network().with_values(**{"E.x": lambda rng, size: rng.normal(size=size)})
-    with pytest.raises(ValueError, match="`E.x` is drawn anew in each trial; give it numbers"):
-        train(net, Integrator(), Adam(0.01), steps=2, **OPTIONS)
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ((1, Integrator(), Adam(0.1)), "`network` must be a Network; got int"),
-        ((network(), 1, Adam(0.1)), r"`task` must have a method `batch\(rng, trials\)`"),
-        ((network(), Integrator(), 0.1), "`optimiser` must be one such as"),
-    ],
-)
-def test_arguments_of_other_types_are_refused(arguments, message):
-    with pytest.raises(TypeError, match=message):
-        train(*arguments, trainable=["E.tau"], steps=1)
