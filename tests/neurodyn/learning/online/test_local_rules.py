@@ -281,6 +281,7 @@ def test_feedback_alignment_of_layers_is_that_of_the_paper():
             delta = delta @ B[layer].T * (1 - h[layer] ** 2)
 
 
+@pytest.mark.slow
 def test_feedback_alignment_of_a_recurrent_network_changes_the_readout_alone():
     a, leak = arrays(), 1 / 5
     B, net = a["B"], rates(readout="y = I + b : 1")

@@ -56,34 +56,41 @@ def coupled():
 
 @functools.lru_cache
 def elementwise(everything=False):
-    """Units with two states, each on its own, that linear readouts with and without states follow.
+    """Units each on its own, that a linear readout with a state follows.
 
-    With `everything` there are inputs through weights of further kinds.
+    With `everything` they have a second state, and there are a readout without states and inputs
+    through weights of further kinds.
     """
     rng = np.random.default_rng(1)
     low_rank = LowRank(rng.normal(size=(N, 2)), rng.normal(size=(N_IN, 2)))
-    more = [nd.Coupling("in.r", "E.K", low_rank + sparse(rng, (N, N_IN)))] if everything else []
+    units = "dx/dt = (-x + g*tanh(I + K) + w*r)/tau : 1\nr = tanh(x) : 1"
+    values = dict(tau=0.3, g=1.2, w=rng.normal(size=N), x=rng.normal(size=N))
+    now, more = {}, []
+    if everything:
+        units = """
+            dx/dt = (-x + g*tanh(I + K) - beta*a + b + w*r)/tau : 1
+            da/dt = (r - a)/tau_a : 1
+            r = tanh(x) : 1
+            """
+        values |= dict(tau_a=rng.uniform(0.2, 0.5, N), beta=0.7, b=rng.normal(size=N), a=0.1)
+        now = {"now": nd.Population(N_OUT, "y = tanh(J) + c : 1", c=rng.normal(size=N_OUT))}
+        more = [
+            nd.Coupling("in.r", "E.K", low_rank + sparse(rng, (N, N_IN))),
+            nd.Coupling("E.a", "now.J", sparse(rng, (N_OUT, N))),
+        ]
     return nd.Network(
         {
             "in": nd.Population(N_IN, "r = u : 1"),
-            "E": nd.Population(
-                N,
-                """dx/dt = (-x + g*tanh(I + K) - beta*a + b + w*r)/tau : 1
-                da/dt = (r - a)/tau_a : 1
-                r = tanh(x) : 1""",
-                tau=0.3, tau_a=rng.uniform(0.2, 0.5, N), g=1.2, beta=0.7, b=rng.normal(size=N),
-                w=rng.normal(size=N), x=rng.normal(size=N), a=0.1,
-            ),
+            "E": nd.Population(N, units, **values),
             "out": nd.Population(N_OUT, "dy/dt = (J + c - y)/tau : 1\nz = tanh(y) : 1", tau=0.2,
                                  c=0.1),
-            "now": nd.Population(N_OUT, "y = tanh(J) + c : 1", c=rng.normal(size=N_OUT)),
+            **now,
         },
         [
             nd.Coupling("in.r", "E.I", rng.normal(size=(N, N_IN))),
-            *more,
             nd.Coupling("E.r", "E.K", Diagonal(rng.normal(size=N))),
             nd.Coupling("E.r", "out.J", rng.normal(size=(N_OUT, N))),
-            nd.Coupling("E.a", "now.J", sparse(rng, (N_OUT, N))),
+            *more,
         ],
     )  # fmt: skip
 
@@ -155,9 +162,10 @@ def test_full_sensitivities_give_the_gradient_of_the_sweep(solver):
 
 @pytest.mark.slow
 def test_full_sensitivities_of_a_method_of_four_stages():
-    assert_same(*both(elementwise(), RTRL(), nd.RK4))
+    assert_same(*both(elementwise(everything=True), RTRL(), nd.RK4))
 
 
+@pytest.mark.slow  # test_learner.py has full sensitivities among the fast ones
 def test_blocks_of_trials_and_samples_now_and_then_change_nothing():
     network = columns(True)
     loss, inputs = task(network, 2)
@@ -186,9 +194,9 @@ def test_units_on_their_own_need_only_what_is_their_own():
     assert carrier.kind == "local_traces"  # found by itself
     # a value a state for each of a unit's own numbers: weights, parameters and initial states;
     # and one for the readout that has a state, and keeps what it hears of the unit
-    of_unit = padded_size(N_IN + 1 + 6 + 2, "float64")
+    of_unit = padded_size(N_IN + 1 + 3 + 1, "float64")
     of_readout = padded_size(N + 2 + 1, "float64")
-    assert carrier.bytes_per_trial() == 8 * ((2 + 1) * N * of_unit + N_OUT * of_readout)
+    assert carrier.bytes_per_trial() == 8 * ((1 + 1) * N * of_unit + N_OUT * of_readout)
 
 
 @pytest.mark.slow
@@ -209,7 +217,9 @@ def test_columns_are_kept_apart(dense):
     assert_same(*both(network, rule, nd.Euler))
 
 
-@pytest.mark.parametrize("structure", ["full", "columnar", "elementwise"])
+@pytest.mark.parametrize(
+    "structure", [pytest.param("full", marks=pytest.mark.slow), "columnar", "elementwise"]
+)
 def test_the_gradient_is_the_difference_of_runs(structure):
     network = elementwise() if structure == "elementwise" else columns(True)
     loss, inputs = task(network)
@@ -236,7 +246,7 @@ def test_the_gradient_is_the_difference_of_runs(structure):
             return loss(run)[0]
 
         point = np.array(point)
-        h = 1e-3
+        h = 3e-4  # the error of the differences falls with its fourth power
         ends = [value(s * h, point=point) for s in (-2, -1, 1, 2)]
         slope = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * h)
         assert (found[trained.key] * direction).sum() == pytest.approx(slope, rel=1e-8, abs=1e-10)
@@ -327,6 +337,6 @@ def test_what_is_not_finite_is_said():
     far = loss + nd.learning.MeanSquaredError("E.r", 1e200)
     with pytest.raises(FloatingPointError, match="the loss is inf"):
         find_gradients(
-            network, nd.Euler(dt=DT), STEPS * DT, far, RTRL("full"), trainable=names(network),
+            network, nd.Euler(dt=DT), STEPS * DT, far, RTRL("columnar"), trainable=names(network),
             inputs=inputs,
         )  # fmt: skip
