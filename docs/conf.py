@@ -46,7 +46,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence"]
 
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900  # s; on a busy machine a notebook takes minutes
 nb_kernel_rgx_aliases = {".*": "python3"}
 
 
