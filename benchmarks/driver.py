@@ -209,6 +209,8 @@ def start(
         try:
             found[name] = Worker(entry, folder)
         except WorkerFailed as error:
+            if name.startswith("neurodyn"):
+                raise
             say(f"{name}: left out: {error}")
     return found
 

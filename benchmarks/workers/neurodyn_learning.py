@@ -63,7 +63,7 @@ def long_gradient(spec, arrays):
 
 
 def spiking_training(spec, arrays):
-    """An update a step: ``dv/dt = (...)/dt`` by Euler's method."""
+    """An update a step: ``dv/dt = (...)/dt`` by Euler's method, whose step is dt."""
     names = {"W": "E.s->E.I", "W_in": "in.r->E.I", "W_out": "E.s->out.I"}
     net = nd.Network(
         {
@@ -73,7 +73,6 @@ def spiking_training(spec, arrays):
                 "s = spike(v - 1) : 1\ndv/dt = ((decay - 1)*v + I - heaviside(v - 1))/dt : 1",
                 surrogate=nd.surrogates.FastSigmoid(slope=spec["slope"]),
                 decay=spec["decay"],
-                dt=_DT,
             ),
             "out": nd.Population(spec["n_out"], "y = I : 1"),
         },
