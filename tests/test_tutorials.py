@@ -15,9 +15,10 @@ each_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path
 #: Those that train networks or compile many: each takes longer than most files of tests.
 #: `from_one_run_to_a_sweep` starts ten processes and workers; `make test-sweeps` runs it, too.
 SLOW = {
-    "analysing_a_trained_rnn", "continual_learning", "from_one_run_to_a_sweep", "gain_control",
-    "learning_timescales", "lowrank_networks", "rich_and_lazy_learning", "stable_assemblies",
-    "training_a_memory_network", "your_own_circuit",
+    "analysing_a_trained_rnn", "chaos", "continual_learning", "from_one_run_to_a_sweep",
+    "gain_control", "learning_timescales", "lowrank_networks", "rich_and_lazy_learning",
+    "spiking_networks_and_brian2", "stable_assemblies", "training_a_memory_network",
+    "whitening_by_gain_modulation", "your_own_circuit",
 }  # fmt: skip
 
 

@@ -184,6 +184,7 @@ def test_a_truncated_and_a_changed_file_are_computed_again(toy, quiet, tmp_path)
     assert quiet("out")
 
 
+@pytest.mark.slow
 def test_a_task_that_raises_is_listed_and_tried_again_on_demand(toy, quiet, tmp_path):
     args = ("sweep", "code/sweep_toy.py:fails", "-g", "g=1,2", "--seeds", 3,
             "-s", f"good={tmp_path / 'good'}", "--out", "out", "-q", "-w", 1)  # fmt: skip

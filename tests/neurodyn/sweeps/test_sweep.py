@@ -136,6 +136,7 @@ def test_a_circuit_by_name(toys, tmp_path):
     assert nd.sweep("forgetful:nothing", folder="b", workers=1, progress=False).dataset.zero == 0
 
 
+@pytest.mark.slow
 def test_recordings_stream_to_stores_of_their_own(toy, tmp_path):
     sweep = nd.sweep(toy.streams, {"g": [1.0, 2.0]}, seeds=2, folder="out", workers=2,
                      progress=False)  # fmt: skip
