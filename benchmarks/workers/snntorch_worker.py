@@ -2,15 +2,14 @@
 
 from importlib.metadata import version
 
-import numpy as np
 import snntorch
 import torch
-from protocol import Run, serve
+from protocol import serve
 from snntorch import surrogate
+from torch_learning import adam
 
 
 def spiking_training(spec, arrays):
-    rate, one, two, epsilon = spec["adam"]
     u, target = (torch.from_numpy(arrays[k].transpose(1, 0, 2).copy()) for k in ("u", "target"))
     neurons = snntorch.Leaky(
         beta=spec["decay"],
@@ -27,23 +26,7 @@ def spiking_training(spec, arrays):
             spikes.append(s)
         return ((torch.stack(spikes) @ W_out.T - target) ** 2).mean()
 
-    def run(steps):
-        names = ("W", "W_in", "W_out")
-        p = [torch.nn.Parameter(torch.from_numpy(arrays[k].copy())) for k in names]
-        if steps == 0:
-            loss(*p).backward()
-            return Run({k: a.grad.numpy() for k, a in zip(names, p)})
-        adam = torch.optim.Adam(p, lr=rate, betas=(one, two), eps=epsilon, foreach=True)
-        losses = []
-        for _ in range(steps):
-            adam.zero_grad()
-            value = loss(*p)
-            value.backward()
-            adam.step()
-            losses.append(value.detach())
-        return Run({"losses": np.array([float(value) for value in losses])})
-
-    return run
+    return adam(spec, arrays, ("W", "W_in", "W_out"), loss)
 
 
 if __name__ == "__main__":

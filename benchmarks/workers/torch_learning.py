@@ -8,7 +8,6 @@ _TRAINED = ("W", "W_in", "b", "alpha", "W_out")
 
 
 def training(spec, arrays):
-    rate, one, two, epsilon = spec["adam"]
     u, target = (torch.from_numpy(arrays[k].transpose(1, 0, 2).copy()) for k in ("u", "target"))
 
     def loss(W, W_in, b, alpha, W_out):
@@ -19,19 +18,26 @@ def training(spec, arrays):
             states.append(h)
         return ((torch.stack(states) @ W_out.T - target) ** 2).mean()
 
+    return adam(spec, arrays, _TRAINED, loss)
+
+
+def adam(spec, arrays, names, loss):
+    """``run(steps)``: losses on the way; without steps the gradients at the start."""
+    rate, one, two, epsilon = spec["adam"]
+
     def run(steps):
         with torch.enable_grad():
-            p = [torch.nn.Parameter(torch.from_numpy(arrays[k].copy())) for k in _TRAINED]
+            p = [torch.nn.Parameter(torch.from_numpy(arrays[k].copy())) for k in names]
             if steps == 0:
                 loss(*p).backward()
-                return Run({k: a.grad.numpy() for k, a in zip(_TRAINED, p)})
-            adam = torch.optim.Adam(p, lr=rate, betas=(one, two), eps=epsilon, foreach=True)
+                return Run({k: a.grad.numpy() for k, a in zip(names, p)})
+            optimiser = torch.optim.Adam(p, lr=rate, betas=(one, two), eps=epsilon, foreach=True)
             losses = []
             for _ in range(steps):
-                adam.zero_grad()
+                optimiser.zero_grad()
                 value = loss(*p)
                 value.backward()
-                adam.step()
+                optimiser.step()
                 losses.append(value.detach())
         return Run({"losses": np.array([float(value) for value in losses])})
 
